@@ -1,0 +1,94 @@
+package core
+
+// RequestKind says what a client asks for.
+type RequestKind uint8
+
+// The kinds of request.
+const (
+	RequestCommand RequestKind = 1 // change the state, through the log
+	RequestQuery   RequestKind = 2 // read the state
+)
+
+// ReadLevel says how fresh the answer to a query must be.
+type ReadLevel uint8
+
+// The read levels.
+const (
+	Linearizable ReadLevel = 1 // reflects every command acknowledged before the query began
+	Stale        ReadLevel = 2 // whatever this replica holds
+)
+
+// Request is what a client asks of a node.
+type Request struct {
+	Group  GroupID
+	Kind   RequestKind
+	Level  ReadLevel // for queries
+	Local  bool      // answer here or refuse with *NotLeaderError; do not pass on to the leader
+	Data   []byte    // in the machine's encoding; read-only from here on
+	Token  uint64    // given back to Caller
+	Caller Caller    // told the outcome, exactly once
+}
+
+// Reply is the outcome of a Request. Err is nil when the machine answered, be it with a Failure.
+//
+// Err is otherwise one of: *NotLeaderError and ErrBusy (certainly not carried out: safe to repeat),
+// ErrUnknownOutcome (a command that may or may not have been or be carried out), ErrTooLarge,
+// ErrNoGroup, ErrClosed.
+type Reply struct {
+	Result Result
+	Index  Index  // of the command's entry, or the applied index that the query saw
+	Leader NodeID // as known to the node that answers; zero: unknown
+	Err    error
+}
+
+// Caller is whom a node tells what became of requests. Replied does not block, and may be called
+// from several goroutines.
+type Caller interface {
+	Replied(token uint64, r Reply)
+}
+
+// Service is a node as its clients see it. Its methods may be called from several goroutines.
+type Service interface {
+	// Submit hands requests over and does not block: each is answered through its Caller, exactly
+	// once, possibly before Submit returns. When the node has no room they are answered ErrBusy.
+	// The slice is the caller's again afterwards.
+	Submit(requests []Request)
+
+	// Status describes the node and its groups.
+	Status() NodeStatus
+}
+
+// NodeStatus describes a node for people and for tools; its JSON form is stable.
+type NodeStatus struct {
+	Node    NodeID        `json:"node"`
+	Cluster ClusterID     `json:"cluster"`
+	Version string        `json:"version"`
+	Groups  []GroupStatus `json:"groups"`
+}
+
+// GroupStatus describes one replica of a group.
+type GroupStatus struct {
+	Group         GroupID        `json:"group"`
+	Role          string         `json:"role"` // follower, pre-candidate, candidate, leader
+	Term          Term           `json:"term"`
+	Leader        NodeID         `json:"leader"` // zero: unknown
+	CommitIndex   Index          `json:"commit_index"`
+	AppliedIndex  Index          `json:"applied_index"`
+	FirstIndex    Index          `json:"first_index"` // the first entry that the log holds
+	LastIndex     Index          `json:"last_index"`
+	SnapshotIndex Index          `json:"snapshot_index"`
+	Digest        uint64         `json:"digest"` // of the machine at AppliedIndex; zero: it has none
+	Machine       string         `json:"machine"`
+	Members       []MemberStatus `json:"members"`
+}
+
+// MemberStatus describes a member of a group as one replica sees it. Match and Next are known to
+// the leader only.
+type MemberStatus struct {
+	ID    NodeID `json:"id"`
+	Addr  Addr   `json:"addr"`
+	Role  string `json:"role"` // voter, learner, outgoing
+	State string `json:"state,omitempty"`
+	Match Index  `json:"match,omitempty"`
+	Next  Index  `json:"next,omitempty"`
+}

@@ -1,0 +1,3 @@
+module github.com/tidelock-raft/tidelock
+
+go 1.26.0
