@@ -1,0 +1,70 @@
+package engine
+
+import (
+	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/core/raft"
+)
+
+// Config says how an engine behaves. The zero value of a field means its default.
+type Config struct {
+	// Node is this node's id. Required.
+	Node core.NodeID
+
+	// Incarnation differs between runs of the same node, so that an answer meant for an earlier run
+	// is not taken for this one's. Default 1.
+	Incarnation uint32
+
+	// Tick is the length of a raft tick in nanoseconds. Default 10 ms.
+	Tick int64
+
+	// Raft is the template for every group; ID and Group are filled in. Its defaults here are 50
+	// ticks (0.5 to 1 s) for elections, 10 (0.1 s) for heartbeats, and messages of 2 MiB. Seed is
+	// mixed with Incarnation.
+	Raft raft.Config
+
+	// SnapshotEntries and SnapshotBytes say after how many applied entries, or bytes of them, a
+	// group takes a snapshot, whichever comes first. A snapshot is never taken before as many bytes
+	// were applied as the last one has, so that writing snapshots at most doubles what is written.
+	// Defaults: 1,000,000 and 64 MiB.
+	SnapshotEntries int
+	SnapshotBytes   int64
+
+	// TailEntries is how many entries before a snapshot stay in the log for followers that lag a
+	// little. Default 10,000; negative: none.
+	TailEntries int
+
+	// MaxCommandBytes bounds the data of one command. Default 2 MiB minus 1 KiB, the largest that
+	// fits a message.
+	MaxCommandBytes int
+
+	// MaxForwards bounds the commands passed on to the leader and not yet answered. Default 16,384.
+	MaxForwards int
+
+	// ForwardTicks is after how many ticks a forwarded command is given up as of unknown outcome.
+	// Default 1,000.
+	ForwardTicks int
+}
+
+func (c Config) withDefaults() Config {
+	def(&c.Incarnation, 1)
+	def(&c.Tick, 10_000_000)
+	def(&c.Raft.ElectionTicks, 50)
+	def(&c.Raft.HeartbeatTicks, 10)
+	def(&c.SnapshotEntries, 1_000_000)
+	def(&c.SnapshotBytes, 64<<20)
+	def(&c.TailEntries, 10_000)
+	def(&c.Raft.MaxMessageBytes, 2<<20)
+	def(&c.MaxCommandBytes, c.Raft.MaxMessageBytes-1<<10)
+	def(&c.MaxForwards, 16_384)
+	def(&c.ForwardTicks, 1_000)
+	c.TailEntries = max(c.TailEntries, 0)
+	return c
+}
+
+// def sets v to its default where it is zero.
+func def[T comparable](v *T, value T) {
+	var zero T
+	if *v == zero {
+		*v = value
+	}
+}

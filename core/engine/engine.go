@@ -1,0 +1,222 @@
+package engine
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/core/raft"
+)
+
+// maxCatchUpTicks bounds how many ticks one Step makes up for. A node that was suspended for an
+// hour does not live through the hour tick by tick; it only has to notice that time has passed.
+const maxCatchUpTicks = 100
+
+// Engine holds the groups of one node.
+//
+// Invariants:
+//  1. groups ascends by id, and byID finds each of them.
+//  2. A group is in dirty exactly when its touched flag is set.
+//  3. writes ascends by batch; an element leaves when its batch is durable.
+type Engine struct {
+	config   Config
+	groups   []*group
+	byID     map[core.GroupID]*group
+	dirty    []*group
+	writes   []groupWrite
+	batch    uint64       // number of the newest batch of writes
+	lastTick core.Instant // when the newest tick was due; zero: no tick yet
+	tokens   uint64       // newest token given to a read or a forwarded command
+	forwards forwards
+}
+
+// groupWrite remembers which of a group's writes went out in a batch.
+type groupWrite struct {
+	group *group
+	seq   uint64
+	batch uint64
+}
+
+// New returns an engine without groups.
+func New(c Config) *Engine {
+	c = c.withDefaults()
+	return &Engine{
+		config:   c,
+		byID:     make(map[core.GroupID]*group),
+		tokens:   uint64(c.Incarnation) << 32,
+		forwards: newForwards(c.MaxForwards),
+	}
+}
+
+// Open adds a group in the state that the store holds; its machine must be at st.Snapshot. The log
+// is read by Step, on the caller's goroutine.
+func (e *Engine) Open(id core.GroupID, st core.State, log raft.Log) error {
+	if _, ok := e.byID[id]; ok {
+		return fmt.Errorf("group %d is open already", id)
+	}
+	c := e.config.Raft
+	c.ID, c.Group = e.config.Node, id
+	c.Seed ^= uint64(e.config.Incarnation) << 32
+	r, err := raft.New(c, st, log)
+	if err != nil {
+		return fmt.Errorf("group %d: %w", id, err)
+	}
+	g := &group{id: id, node: c.ID, raft: r, handed: st.Snapshot.Index, snapshotSize: st.Snapshot.Size}
+	e.byID[id] = g
+	at, _ := slices.BinarySearchFunc(e.groups, id, func(g *group, id core.GroupID) int {
+		return cmp.Compare(g.id, id)
+	})
+	e.groups = slices.Insert(e.groups, at, g)
+	e.touch(g)
+	return nil
+}
+
+// Step takes in what has happened up to now and says what is to be done about it. It keeps nothing
+// of in but what its elements point to.
+func (e *Engine) Step(now core.Instant, in *Events, out *Effects) {
+	out.reset(e.batch)
+	e.wrote(in.Wrote)
+	for i := range in.Messages {
+		e.message(&in.Messages[i], in.Wall, out)
+	}
+	for _, a := range in.Applied {
+		if g := e.touched(a.Group); g != nil {
+			g.raft.Applied(a.Index)
+		}
+	}
+	e.snapshots(in)
+	e.requests(in, out)
+	e.tick(now, out)
+	e.collect(out)
+}
+
+// Err returns the error that stopped a group's raft core, such as a log that cannot be read.
+func (e *Engine) Err() error {
+	for _, g := range e.groups {
+		if err := g.raft.Err(); err != nil {
+			return fmt.Errorf("group %d: %w", g.id, err)
+		}
+	}
+	return nil
+}
+
+// wrote tells the groups which of their writes are durable.
+func (e *Engine) wrote(batch uint64) {
+	n := 0
+	for n < len(e.writes) && e.writes[n].batch <= batch {
+		e.writes[n].group.raft.Wrote(e.writes[n].seq)
+		e.touch(e.writes[n].group)
+		n++
+	}
+	e.writes = slices.Delete(e.writes, 0, n)
+}
+
+// message hands a peer's message to whom it is for. Messages about groups that this node does not
+// carry are dropped: their senders have a membership that is not ours.
+func (e *Engine) message(m *core.Message, wall int64, out *Effects) {
+	g := e.touched(m.Group)
+	if g == nil || m.To != e.config.Node {
+		return
+	}
+	switch m.Kind {
+	case core.MsgForward:
+		e.forwarded(g, m, wall, out)
+	case core.MsgForwardReply:
+		e.forwardReply(g, m, out)
+	case core.MsgSnapshotChunk, core.MsgSnapshotAck:
+		if m.Term >= g.raft.Term() || m.Kind == core.MsgSnapshotAck {
+			out.Transfers = append(out.Transfers, *m)
+		}
+	default:
+		g.raft.Step(*m)
+	}
+}
+
+// snapshots tells the groups how their snapshots, transfers and connections fare.
+func (e *Engine) snapshots(in *Events) {
+	for i := range in.Saved {
+		if g := e.touched(in.Saved[i].Group); g != nil {
+			g.saved(in.Saved[i], e.config.TailEntries)
+		}
+	}
+	for _, l := range in.Lost {
+		if g := e.touched(l.Group); g != nil {
+			g.raft.SnapshotFailed(l.To)
+		}
+	}
+	for _, addr := range in.Unreachable {
+		for _, g := range e.groups {
+			for _, member := range g.members().Members {
+				if member.Addr == addr && member.ID != e.config.Node {
+					g.raft.Unreachable(member.ID)
+					e.touch(g)
+				}
+			}
+		}
+	}
+}
+
+// tick lets the time pass that has passed since the last Step.
+func (e *Engine) tick(now core.Instant, out *Effects) {
+	interval := core.Instant(e.config.Tick)
+	if e.lastTick == 0 {
+		e.lastTick = now
+	}
+	for n := 0; now-e.lastTick >= interval; n++ {
+		if n == maxCatchUpTicks {
+			e.lastTick = now
+			break
+		}
+		e.lastTick += interval
+		for _, g := range e.groups {
+			g.raft.Tick()
+			e.touch(g)
+		}
+		e.forwards.tick(e.config.ForwardTicks, out)
+	}
+}
+
+// NextTick returns when Step wants to be called even if nothing happens.
+func (e *Engine) NextTick() core.Instant { return e.lastTick + core.Instant(e.config.Tick) }
+
+// collect asks every group that was touched what it wants done.
+func (e *Engine) collect(out *Effects) {
+	batch := e.batch + 1
+	for _, g := range e.dirty {
+		g.touched = false
+		g.propose(out)
+		for g.raft.Take(&g.out) {
+			if g.out.HasWrite {
+				e.batch = batch
+				e.writes = append(e.writes, groupWrite{g, g.out.Seq, batch})
+			}
+			e.effects(g, out)
+		}
+		g.release(out)
+		g.save(e.config, out)
+	}
+	e.dirty = e.dirty[:0]
+	out.Batch = e.batch
+}
+
+// touched returns the group and notes that it has to be asked for effects; nil: no such group.
+func (e *Engine) touched(id core.GroupID) *group {
+	g := e.byID[id]
+	if g != nil {
+		e.touch(g)
+	}
+	return g
+}
+
+func (e *Engine) touch(g *group) {
+	if !g.touched {
+		g.touched = true
+		e.dirty = append(e.dirty, g)
+	}
+}
+
+func (e *Engine) token() uint64 {
+	e.tokens++
+	return e.tokens
+}

@@ -1,0 +1,120 @@
+package engine
+
+import "github.com/tidelock-raft/tidelock/core"
+
+// Events is what has happened since the last Step. Zero fields say that nothing has.
+type Events struct {
+	Wall        int64          // time of day, Unix ns: the stamp for entries proposed in this step
+	Wrote       uint64         // newest Effects.Batch that is durable
+	Messages    []core.Message // from peers, in order of arrival
+	Requests    []core.Request // from clients
+	Applied     []Applied
+	Saved       []Saved
+	Lost        []Lost
+	Unreachable []core.Addr // messages to these were lost
+}
+
+// Reset empties e and keeps its memory.
+func (e *Events) Reset() {
+	clear(e.Messages)
+	clear(e.Requests)
+	*e = Events{
+		Messages: e.Messages[:0], Requests: e.Requests[:0], Applied: e.Applied[:0],
+		Saved: e.Saved[:0], Lost: e.Lost[:0], Unreachable: e.Unreachable[:0],
+	}
+}
+
+// Applied says that a group's machine now is where Index leaves it.
+type Applied struct {
+	Group core.GroupID
+	Index core.Index
+}
+
+// Saved says how the taking of a snapshot (Effects.Save) ended.
+type Saved struct {
+	Group core.GroupID
+	OK    bool              // false: it could not be taken; Meta is empty
+	Meta  core.SnapshotMeta // without Membership, which the engine knows
+}
+
+// Lost says that the transfer of a snapshot (Effects.Transfers) to a peer broke off.
+type Lost struct {
+	Group core.GroupID
+	To    core.NodeID
+}
+
+// Effects is what the groups want done. Its slices belong to the engine and hold until the next
+// Step; what they point to is read-only and stays.
+//
+// The promises that a node keeps:
+//  1. Writes reach the store in order. Step learns through Events.Wrote that a batch is durable,
+//     and not before.
+//  2. Send may go at once. AfterWrite goes when batch number Batch, and with it every batch before,
+//     is durable.
+//  3. Work for one group's machine (Work) is done in order. The results of commands and queries go
+//     to their callers, and Applied comes back for each.
+type Effects struct {
+	Batch      uint64        // number of the newest batch handed out, Write included
+	Write      []core.Update // empty: nothing to write
+	Send       Outbox
+	AfterWrite Outbox
+	Work       []Work
+	Transfers  []core.Message // snapshots to send, and chunks and acks that arrived
+	Installed  []Installed
+	Answers    []Answer
+	Roles      []RoleChange
+	Save       []core.GroupID // take a snapshot of these groups, behind the work handed out so far
+}
+
+func (e *Effects) reset(batch uint64) {
+	clear(e.Write)
+	clear(e.Work)
+	clear(e.Answers)
+	e.Send.Reset()
+	e.AfterWrite.Reset()
+	e.Batch = batch
+	e.Write, e.Work, e.Transfers = e.Write[:0], e.Work[:0], e.Transfers[:0]
+	e.Installed, e.Answers, e.Roles = e.Installed[:0], e.Answers[:0], e.Roles[:0]
+	e.Save = e.Save[:0]
+}
+
+// Work is something for a group's machine. One of Restore, Entries and Queries is set.
+type Work struct {
+	Group   core.GroupID
+	Restore *core.SnapshotMeta // replace the state by that snapshot's, whose body is on this node
+	Entries []core.Entry       // apply these, of any kind, in order
+	Calls   []Call             // whom to tell the results of Entries, ascending by index
+	Queries []core.Request     // answer these from the state as it is then
+	Leader  core.NodeID        // as known now, for the replies to Queries
+}
+
+// Call is a command on its way: whom to tell what became of the entry at Position.
+type Call struct {
+	core.Position
+	Token  uint64
+	Caller core.Caller // a client of this node; nil: the command came from another node
+	From   core.NodeID // the node that forwarded the command, if Caller is nil
+	Addr   core.Addr   // where From is
+}
+
+// Answer is a request that ends without the machine.
+type Answer struct {
+	Token  uint64
+	Caller core.Caller
+	Reply  core.Reply
+}
+
+// RoleChange says that a replica's role, term or leader is not what it was.
+type RoleChange struct {
+	Group  core.GroupID
+	Role   string
+	Term   core.Term
+	Leader core.NodeID // zero: unknown
+}
+
+// Installed says that a snapshot record is being written by this step's Write; older bodies may go
+// once it is durable.
+type Installed struct {
+	Group core.GroupID
+	At    core.Position
+}

@@ -1,0 +1,275 @@
+package engine
+
+import (
+	"math"
+
+	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/core/raft"
+)
+
+// group is one replica as the engine drives it.
+//
+// Invariants:
+//  1. batch and batchCalls have the same length; both are empty between Steps.
+//  2. calls ascends by index; all of it lies above handed, the newest entry given to the machine.
+//  3. asked ascends by token. ready holds reads that wait for handed to reach their index.
+type group struct {
+	id      core.GroupID
+	node    core.NodeID // this one
+	raft    *raft.Raft
+	out     raft.Output
+	touched bool
+
+	batch      []core.Entry // proposals of this Step
+	batchCalls []Call
+	calls      queue[Call]
+	handed     core.Index
+
+	query []core.Request // linearizable queries of this Step
+	asked queue[read]
+	ready []read
+
+	saving       bool  // a snapshot is being taken
+	snapshotSize int64 // of the newest snapshot, in bytes
+	sinceEntries int   // handed to the machine since the newest snapshot
+	sinceBytes   int64
+}
+
+// read is a bunch of queries that share one read index.
+type read struct {
+	token    uint64
+	index    core.Index
+	requests []core.Request
+}
+
+// members returns the newest membership, committed or not.
+func (g *group) members() core.Membership { return g.raft.MembershipAt(math.MaxUint64) }
+
+func (g *group) leads() bool { return g.raft.Role() == raft.Leader }
+
+// proposeChunk bounds how many entries are offered to raft at once: of a chunk that does not fit
+// the bound on uncommitted bytes, every command is answered with ErrBusy.
+const proposeChunk = 256
+
+// propose offers the commands of this Step to raft.
+func (g *group) propose(out *Effects) {
+	for lo := 0; lo < len(g.batch); lo += proposeChunk {
+		hi := min(lo+proposeChunk, len(g.batch))
+		entries, calls := g.batch[lo:hi], g.batchCalls[lo:hi]
+		if err := g.raft.Propose(entries); err != nil {
+			for i := range calls {
+				g.refuse(&calls[i], err, out)
+			}
+			continue
+		}
+		for i := range calls {
+			calls[i].Position = entries[i].Position
+			g.calls.push(calls[i])
+		}
+	}
+	clear(g.batch)
+	clear(g.batchCalls)
+	g.batch, g.batchCalls = g.batch[:0], g.batchCalls[:0]
+}
+
+// refuse answers a command that certainly was not and will not be carried out.
+func (g *group) refuse(c *Call, err error, out *Effects) {
+	if c.Caller != nil {
+		g.answer(c.Caller, c.Token, err, out)
+		return
+	}
+	g.send(out, core.Message{
+		Kind: core.MsgForwardReply, Reject: true, To: c.From, Token: c.Token,
+		Data: appendRefusal(nil, err),
+	})
+}
+
+// giveUp answers a command of which nobody can say here whether it will be carried out. The node
+// that forwarded one hears nothing, which comes to the same.
+func (g *group) giveUp(c *Call, out *Effects) {
+	if c.Caller != nil {
+		g.answer(c.Caller, c.Token, core.ErrUnknownOutcome, out)
+	}
+}
+
+func (g *group) answer(caller core.Caller, token uint64, err error, out *Effects) {
+	reply := core.Reply{Leader: g.raft.Leader(), Err: err}
+	out.Answers = append(out.Answers, Answer{Token: token, Caller: caller, Reply: reply})
+}
+
+// send addresses a message of the engine's own to a member.
+func (g *group) send(out *Effects, m core.Message) {
+	member, ok := g.members().Find(m.To)
+	if !ok {
+		return
+	}
+	m.Group, m.From, m.Term = g.id, g.node, g.raft.Term()
+	out.Send.Add(member.Addr, m)
+}
+
+// effects passes on what one Take of raft wants.
+func (e *Engine) effects(g *group, out *Effects) {
+	o := &g.out
+	if o.RoleChanged {
+		out.Roles = append(out.Roles, RoleChange{g.id, o.Role.String(), o.Term, o.Leader})
+	}
+	if o.DroppedFrom != 0 {
+		g.dropped(o.DroppedFrom, out)
+	}
+	if o.HasWrite {
+		out.Write = append(out.Write, o.Write)
+		if at := recorded(&o.Write); at != nil {
+			out.Installed = append(out.Installed, Installed{g.id, at.Position})
+		}
+	}
+	g.route(o.Send, &out.Send, out)
+	g.route(o.AfterWrite, &out.AfterWrite, out)
+	if o.Restore != nil {
+		g.restore(o.Restore, out)
+	}
+	g.apply(o.Apply, out)
+	g.readsEnded(o, out)
+}
+
+// recorded returns the snapshot that an update puts on record, nil if it does not.
+func recorded(u *core.Update) *core.SnapshotMeta {
+	if u.Snapshot != nil {
+		return u.Snapshot
+	}
+	return u.Install
+}
+
+// route puts raft's messages into the outbox of their peers. A MsgSnapshot speaks of a body that
+// has to travel first, so it goes to the node.
+func (g *group) route(messages []core.Message, box *Outbox, out *Effects) {
+	members := g.members()
+	for i := range messages {
+		if messages[i].Kind == core.MsgSnapshot {
+			out.Transfers = append(out.Transfers, messages[i])
+			continue
+		}
+		if member, ok := members.Find(messages[i].To); ok {
+			box.Add(member.Addr, messages[i])
+		}
+	}
+}
+
+// dropped ends the calls whose entries were replaced in this log. Another log may still hold them,
+// so their outcome is unknown.
+func (g *group) dropped(from core.Index, out *Effects) {
+	for g.calls.len() > 0 && g.calls.last().Index >= from {
+		g.giveUp(g.calls.last(), out)
+		g.calls.popLast()
+	}
+}
+
+// restore has the machine's state replaced. Calls up to there have lost their entries' results.
+func (g *group) restore(meta *core.SnapshotMeta, out *Effects) {
+	for g.calls.len() > 0 && g.calls.first().Index <= meta.Index {
+		g.giveUp(g.calls.first(), out)
+		g.calls.pop()
+	}
+	g.handed = meta.Index
+	g.snapshotSize, g.sinceEntries, g.sinceBytes = meta.Size, 0, 0
+	out.Work = append(out.Work, Work{Group: g.id, Restore: meta})
+}
+
+// apply hands committed entries to the machine, with the calls that wait for them.
+func (g *group) apply(entries []core.Entry, out *Effects) {
+	if len(entries) == 0 {
+		return
+	}
+	g.handed = entries[len(entries)-1].Index
+	var calls []Call
+	if n := g.calls.countWhile(func(c *Call) bool { return c.Index <= g.handed }); n > 0 {
+		calls = make([]Call, n)
+		for i := range calls {
+			calls[i] = *g.calls.first()
+			g.calls.pop()
+		}
+	}
+	g.sinceEntries += len(entries)
+	for i := range entries {
+		g.sinceBytes += int64(entries[i].Size())
+	}
+	out.Work = append(out.Work, Work{Group: g.id, Entries: entries, Calls: calls})
+}
+
+// readsEnded notes which reads have their index and answers those that raft gave up.
+func (g *group) readsEnded(o *raft.Output, out *Effects) {
+	for _, lost := range o.LostReads {
+		if r, ok := g.takeRead(lost); ok {
+			for i := range r.requests {
+				err := &core.NotLeaderError{Leader: g.raft.Leader()}
+				g.answer(r.requests[i].Caller, r.requests[i].Token, err, out)
+			}
+		}
+	}
+	for _, state := range o.Reads {
+		if r, ok := g.takeRead(state.Token); ok {
+			r.index = state.Index
+			g.ready = append(g.ready, r)
+		}
+	}
+}
+
+// takeRead removes the read with this token. Reads end nearly in the order in which they began.
+func (g *group) takeRead(token uint64) (read, bool) {
+	for i := range g.asked.len() {
+		if g.asked.at(i).token == token {
+			r := *g.asked.at(i)
+			g.asked.removeAt(i)
+			return r, true
+		}
+	}
+	return read{}, false
+}
+
+// release hands the queries to the machine whose index it has been given. Work is done in order, so
+// they will see every entry up to there.
+func (g *group) release(out *Effects) {
+	kept := g.ready[:0]
+	for _, r := range g.ready {
+		if r.index > g.handed {
+			kept = append(kept, r)
+			continue
+		}
+		g.ask(r.requests, out)
+	}
+	clear(g.ready[len(kept):])
+	g.ready = kept
+}
+
+// ask hands queries to the machine.
+func (g *group) ask(queries []core.Request, out *Effects) {
+	out.Work = append(out.Work, Work{Group: g.id, Queries: queries, Leader: g.raft.Leader()})
+}
+
+// save asks for a snapshot when enough was applied since the last one.
+func (g *group) save(c Config, out *Effects) {
+	if g.saving || g.sinceBytes < g.snapshotSize {
+		return
+	}
+	if g.sinceEntries >= c.SnapshotEntries || g.sinceBytes >= c.SnapshotBytes {
+		g.saving, g.sinceEntries, g.sinceBytes = true, 0, 0
+		out.Save = append(out.Save, g.id)
+	}
+}
+
+// saved puts a snapshot that was taken on record and cuts the log. One that an installed snapshot
+// has overtaken is not worth recording.
+func (g *group) saved(s Saved, tail int) {
+	g.saving = false
+	if !s.OK {
+		return
+	}
+	g.snapshotSize = s.Meta.Size
+	meta := s.Meta
+	meta.Membership = g.raft.MembershipAt(meta.Index)
+	compact := core.Index(0)
+	if meta.Index > core.Index(tail) {
+		compact = meta.Index - core.Index(tail)
+	}
+	// An error says that an installed snapshot has overtaken this one. It needs no record then.
+	_ = g.raft.Snapshotted(meta, compact)
+}

@@ -1,0 +1,71 @@
+package engine
+
+import "github.com/tidelock-raft/tidelock/core"
+
+// Status describes every group, ascending. What only the node knows stays empty.
+func (e *Engine) Status() []core.GroupStatus {
+	statuses := make([]core.GroupStatus, 0, len(e.groups))
+	for _, g := range e.groups {
+		statuses = append(statuses, g.status())
+	}
+	return statuses
+}
+
+func (g *group) status() core.GroupStatus {
+	s := g.raft.Status()
+	status := core.GroupStatus{
+		Group: g.id, Role: s.Role.String(), Term: s.Term, Leader: s.Leader,
+		CommitIndex: s.Commit, AppliedIndex: s.Applied,
+		FirstIndex: s.First, LastIndex: s.Last, SnapshotIndex: s.Snapshot,
+	}
+	for _, p := range s.Peers {
+		m := core.MemberStatus{ID: p.ID, Addr: p.Member.Addr, Role: roleName(p.Member.Role)}
+		if g.leads() {
+			m.State, m.Match, m.Next = p.State.String(), p.Match, p.Next
+		}
+		status.Members = append(status.Members, m)
+	}
+	return status
+}
+
+func roleName(r core.Role) string {
+	switch {
+	case r&core.Voter != 0:
+		return "voter"
+	case r&core.Outgoing != 0:
+		return "outgoing"
+	}
+	return "learner"
+}
+
+// Member returns a member of a group as this node knows it.
+func (e *Engine) Member(id core.GroupID, node core.NodeID) (core.Member, bool) {
+	g := e.byID[id]
+	if g == nil {
+		return core.Member{}, false
+	}
+	return g.members().Find(node)
+}
+
+// Abandon ends everything that callers wait for, because the node stops: commands end with
+// core.ErrUnknownOutcome, queries with core.ErrClosed. No Step may follow.
+func (e *Engine) Abandon(out *Effects) {
+	out.reset(e.batch)
+	for _, g := range e.groups {
+		for g.calls.len() > 0 {
+			g.giveUp(g.calls.first(), out)
+			g.calls.pop()
+		}
+		for g.asked.len() > 0 {
+			g.ready = append(g.ready, *g.asked.first())
+			g.asked.pop()
+		}
+		for _, r := range g.ready {
+			for i := range r.requests {
+				g.answer(r.requests[i].Caller, r.requests[i].Token, core.ErrClosed, out)
+			}
+		}
+		g.ready = nil
+	}
+	e.forwards.tick(-1, out)
+}

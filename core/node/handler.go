@@ -1,0 +1,191 @@
+package node
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/core/engine"
+)
+
+// Handler is a node without its goroutines: it takes in events and carries out effects.
+//
+// One goroutine at a time uses it. After Err returns an error the handler does nothing any more.
+type Handler struct {
+	config    Config
+	lanes     Lanes
+	transport core.Transport
+	engine    *engine.Engine
+	out       engine.Effects
+	back      engine.Events // what jobs have brought back since the last Handle
+	disk      disk
+	machines  []*machine // ascending by group
+	sending   []*sending
+	receiving []*receiving
+	now       core.Instant
+	err       error
+}
+
+// NewHandler opens every group of the store and of c.Groups, restores its machine from its newest
+// snapshot, and returns the handler that goes on from there. The errors of store, snapshots and
+// machines come through wrapped; on an error, what was opened is closed again.
+func NewHandler(c Config, lanes Lanes) (*Handler, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if c.Clock == nil {
+		return nil, fmt.Errorf("%w: no clock", ErrConfig)
+	}
+	h := &Handler{config: c, lanes: lanes, engine: engine.New(c.Engine)}
+	h.disk.handler = h
+	if err := h.open(); err != nil {
+		h.closeMachines()
+		return nil, err
+	}
+	return h, nil
+}
+
+// Connect gives the handler its transport. Without one it speaks to nobody.
+func (h *Handler) Connect(t core.Transport) { h.transport = t }
+
+// Err returns what stopped the handler: a failed write, a machine that could not go on, damaged
+// data. Nothing of it is retried; the node has to be opened anew.
+func (h *Handler) Err() error { return h.err }
+
+// NextTick returns when Handle wants to be called even if nothing happens.
+func (h *Handler) NextTick() core.Instant { return h.engine.NextTick() }
+
+// Handle takes in what has happened: first what jobs gave back, then events, to which it adds.
+func (h *Handler) Handle(done []func(), events *engine.Events) {
+	for _, f := range done {
+		f()
+	}
+	if h.err != nil {
+		h.refuse(events)
+		return
+	}
+	h.now = h.config.Clock.Now()
+	events.Wall = h.config.Clock.Wall()
+	events.Wrote = h.back.Wrote
+	events.Messages = append(events.Messages, h.back.Messages...)
+	events.Applied = append(events.Applied, h.back.Applied...)
+	events.Saved = append(events.Saved, h.back.Saved...)
+	events.Lost = append(events.Lost, h.back.Lost...)
+	wrote := h.back.Wrote
+	h.back.Reset()
+	h.back.Wrote = wrote
+
+	h.engine.Step(h.now, events, &h.out)
+	if err := h.engine.Err(); err != nil {
+		h.fail(err)
+		return
+	}
+	h.carryOut(&h.out)
+}
+
+func (h *Handler) carryOut(out *engine.Effects) {
+	h.send(&out.Send)
+	h.disk.add(out)
+	for i := range out.Work {
+		h.machine(out.Work[i].Group).add(task{Work: out.Work[i]})
+	}
+	for _, g := range out.Save {
+		h.machine(g).add(task{save: true})
+	}
+	for _, m := range h.machines {
+		m.start()
+	}
+	for i := range out.Transfers {
+		h.transfer(&out.Transfers[i])
+	}
+	h.pumpTransfers()
+	for i := range out.Answers {
+		out.Answers[i].Caller.Replied(out.Answers[i].Token, out.Answers[i].Reply)
+	}
+	for _, r := range out.Roles {
+		h.logRole(r)
+	}
+}
+
+// send hands messages to the transport, one call for each peer.
+func (h *Handler) send(o *engine.Outbox) {
+	if h.transport == nil {
+		return
+	}
+	for _, box := range o.Boxes() {
+		h.transport.Send(box.To, box.Messages)
+	}
+}
+
+func (h *Handler) machine(g core.GroupID) *machine {
+	i, _ := slices.BinarySearchFunc(h.machines, g, func(m *machine, g core.GroupID) int {
+		return cmp.Compare(m.group, g)
+	})
+	return h.machines[i]
+}
+
+// fail stops the handler. What callers wait for ends in Stop.
+func (h *Handler) fail(err error) {
+	if h.err == nil {
+		h.err = err
+		h.config.Log.Error("node stops", "err", err)
+	}
+}
+
+// refuse answers requests that come too late.
+func (h *Handler) refuse(events *engine.Events) {
+	for i := range events.Requests {
+		q := &events.Requests[i]
+		q.Caller.Replied(q.Token, core.Reply{Err: core.ErrClosed})
+	}
+}
+
+// Stop ends what callers wait for and closes machines and store. The lanes must be idle, and stay
+// so: no done function of a job may run afterwards.
+func (h *Handler) Stop() error {
+	h.engine.Abandon(&h.out)
+	for _, m := range h.machines {
+		m.abandon()
+	}
+	for i := range h.out.Answers {
+		h.out.Answers[i].Caller.Replied(h.out.Answers[i].Token, h.out.Answers[i].Reply)
+	}
+	h.closeTransfers()
+	h.closeMachines()
+	if h.err == nil {
+		h.err = core.ErrClosed
+	}
+	return h.config.Store.Close()
+}
+
+func (h *Handler) closeMachines() {
+	for _, m := range h.machines {
+		if err := m.sm.Close(); err != nil {
+			h.config.Log.Warn("closing machine", "group", m.group, "err", err)
+		}
+	}
+}
+
+// Status describes the node.
+func (h *Handler) Status() core.NodeStatus {
+	status := core.NodeStatus{
+		Node: h.config.Engine.Node, Cluster: h.config.Cluster, Version: h.config.Version,
+		Groups: h.engine.Status(),
+	}
+	for i := range status.Groups {
+		m := h.machine(status.Groups[i].Group)
+		status.Groups[i].Machine, status.Groups[i].Digest = m.name, m.digest
+	}
+	return status
+}
+
+// logRole writes the one line by which an operator follows elections.
+func (h *Handler) logRole(r engine.RoleChange) {
+	leader := "unknown"
+	if r.Leader != 0 {
+		leader = fmt.Sprint(r.Leader)
+	}
+	h.config.Log.Info("role: "+r.Role, "group", r.Group, "term", r.Term, "leader", leader)
+}

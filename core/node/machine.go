@@ -1,0 +1,246 @@
+package node
+
+import (
+	"fmt"
+
+	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/core/engine"
+)
+
+// machine gives a group's state machine its work, one batch of tasks at a time and in order.
+//
+// The handler owns the first part of the fields, the apply lane the second; a batch in running
+// belongs to the lane while busy is set.
+type machine struct {
+	handler   *Handler
+	group     core.GroupID
+	name      string
+	busy      bool
+	gathering []task
+	running   []task
+	digest    uint64 // as of the newest finished batch
+
+	sm       core.StateMachine
+	reader   core.Reader   // sm, if it is one
+	digester core.Digester // sm, if it is one
+	at       core.Position // of the newest entry applied
+	time     int64         // Entry.Time of that entry
+	lane     uint64        // query lane for the next view
+	results  []core.Result
+	commands []core.Entry
+	replies  engine.Outbox
+	snapshot []taken
+}
+
+// task is work for a machine, or the order to take a snapshot.
+type task struct {
+	engine.Work
+	save bool
+}
+
+func newMachine(h *Handler, g core.GroupID, sm core.StateMachine) *machine {
+	m := &machine{handler: h, group: g, sm: sm}
+	m.reader, _ = sm.(core.Reader)
+	m.digester, _ = sm.(core.Digester)
+	if s, ok := sm.(fmt.Stringer); ok {
+		m.name = s.String()
+	}
+	return m
+}
+
+func (m *machine) add(t task) { m.gathering = append(m.gathering, t) }
+
+// start gives the lane what has been gathered, unless it is still at work.
+func (m *machine) start() {
+	if m.busy || len(m.gathering) == 0 {
+		return
+	}
+	m.busy = true
+	m.gathering, m.running = m.running[:0], m.gathering
+	m.handler.lanes.Go(Lane{Kind: LaneApply, Group: m.group}, func() func() {
+		err := m.run()
+		return func() { m.done(err) }
+	})
+}
+
+// done ends a batch: the engine hears how far the machine is, and snapshots taken go to their file.
+func (m *machine) done(err error) {
+	h := m.handler
+	m.busy = false
+	clear(m.running)
+	if err != nil {
+		h.fail(fmt.Errorf("group %d: %w", m.group, err))
+	}
+	for _, t := range m.snapshot {
+		h.save(m.group, t)
+	}
+	m.snapshot = m.snapshot[:0]
+	if h.err != nil {
+		return
+	}
+	m.settle()
+}
+
+// settle makes known where the machine is.
+func (m *machine) settle() {
+	if m.digester != nil {
+		m.digest = m.digester.Digest()
+	}
+	applied := engine.Applied{Group: m.group, Index: m.at.Index}
+	m.handler.back.Applied = append(m.handler.back.Applied, applied)
+}
+
+// run does the tasks, on the apply lane.
+func (m *machine) run() error {
+	for i := range m.running {
+		t := &m.running[i]
+		var err error
+		switch {
+		case t.save:
+			err = m.take()
+		case t.Restore != nil:
+			err = m.restore(t.Restore)
+		case t.Entries != nil:
+			err = m.apply(t.Entries, t.Calls)
+		default:
+			err = m.query(t)
+		}
+		if err != nil {
+			m.giveUp(m.running[i:])
+			return err
+		}
+	}
+	return nil
+}
+
+// restore replaces the state by a snapshot's.
+func (m *machine) restore(meta *core.SnapshotMeta) error {
+	r, err := m.handler.openSnapshot(m.group, meta)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if err := m.sm.Restore(body(r)); err != nil {
+		return fmt.Errorf("restore snapshot %v: %w", meta.Position, err)
+	}
+	m.at, m.time = meta.Position, meta.Time
+	return nil
+}
+
+// apply carries out the commands among the entries and tells the results to whom they are for.
+func (m *machine) apply(entries []core.Entry, calls []engine.Call) error {
+	commands := entries
+	for i := range entries {
+		if entries[i].Kind != core.EntryCommand {
+			commands = m.onlyCommands(entries)
+			break
+		}
+	}
+	if len(commands) > 0 {
+		results, err := m.sm.Apply(m.results[:0], commands)
+		if err == nil && len(results) != len(commands) {
+			err = fmt.Errorf("machine gave %d results for %d commands", len(results), len(commands))
+		}
+		if err != nil {
+			first, last := commands[0].Position, commands[len(commands)-1].Position
+			return fmt.Errorf("apply entries %v to %v: %w", first, last, err)
+		}
+		m.results = results
+		m.reply(commands, calls)
+		clear(m.results)
+	}
+	last := &entries[len(entries)-1]
+	m.at, m.time = last.Position, last.Time
+	return nil
+}
+
+func (m *machine) onlyCommands(entries []core.Entry) []core.Entry {
+	m.commands = m.commands[:0]
+	for i := range entries {
+		if entries[i].Kind == core.EntryCommand {
+			m.commands = append(m.commands, entries[i])
+		}
+	}
+	return m.commands
+}
+
+// reply tells results to clients of this node and to the nodes that forwarded commands. Calls and
+// commands both ascend by index.
+func (m *machine) reply(commands []core.Entry, calls []engine.Call) {
+	at := 0
+	for i := range calls {
+		c := &calls[i]
+		for at < len(commands) && commands[at].Index < c.Index {
+			at++
+		}
+		found := at < len(commands) && commands[at].Position == c.Position
+		switch {
+		case c.Caller != nil && found:
+			reply := core.Reply{
+				Result: m.results[at], Index: c.Index, Leader: m.handler.config.Engine.Node,
+			}
+			c.Caller.Replied(c.Token, reply)
+		case c.Caller != nil:
+			c.Caller.Replied(c.Token, core.Reply{Err: core.ErrUnknownOutcome})
+		case found:
+			m.replies.Add(c.Addr, core.Message{
+				Kind: core.MsgForwardReply, Group: m.group, From: m.handler.config.Engine.Node,
+				To: c.From, Term: c.Term, Token: c.Token,
+				Data: engine.AppendReply(nil, c.Index, m.results[at]),
+			})
+		}
+	}
+	m.handler.send(&m.replies)
+	m.replies.Reset()
+}
+
+// query answers queries from the state as it is: on a view and beside Apply if the machine can, in
+// its turn otherwise.
+func (m *machine) query(t *task) error {
+	queries, leader, index := t.Queries, t.Leader, m.at.Index
+	answer := func(query func([]byte) core.Result) {
+		for i := range queries {
+			reply := core.Reply{Result: query(queries[i].Data), Index: index, Leader: leader}
+			queries[i].Caller.Replied(queries[i].Token, reply)
+		}
+	}
+	if m.reader == nil {
+		answer(m.sm.Query)
+		return nil
+	}
+	view, err := m.reader.View()
+	if err != nil {
+		return fmt.Errorf("take view at index %d: %w", index, err)
+	}
+	m.lane = (m.lane + 1) % uint64(m.handler.config.QueryLanes)
+	m.handler.lanes.Go(Lane{Kind: LaneQuery, Number: m.lane}, func() func() {
+		answer(view.Query)
+		view.Release()
+		return nil
+	})
+	return nil
+}
+
+// giveUp ends the calls and queries of tasks that will not be done.
+func (m *machine) giveUp(tasks []task) {
+	for i := range tasks {
+		for _, c := range tasks[i].Calls {
+			if c.Caller != nil {
+				c.Caller.Replied(c.Token, core.Reply{Err: core.ErrUnknownOutcome})
+			}
+		}
+		for _, q := range tasks[i].Queries {
+			q.Caller.Replied(q.Token, core.Reply{Err: core.ErrClosed})
+		}
+	}
+}
+
+// abandon ends what was gathered and never began.
+func (m *machine) abandon() {
+	m.giveUp(m.gathering)
+	m.gathering = nil
+	for _, t := range m.snapshot {
+		t.snapshot.Release()
+	}
+	m.snapshot = nil
+}

@@ -1,0 +1,168 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/core/engine"
+)
+
+// Node is a handler with goroutines: one that drains the mailbox into it, and one for each lane.
+// It is the Inbox of its transport and the Service of its clients; its methods may be called from
+// several goroutines.
+type Node struct {
+	config    Config
+	handler   *Handler
+	mailbox   *mailbox
+	lanes     *goroutines
+	transport core.Transport
+
+	start sync.Once
+	stop  chan struct{} // closed by Close
+	once  sync.Once
+	ended chan struct{} // closed when the loop has ended
+	err   error         // why; valid once ended is closed
+}
+
+// New opens the groups as NewHandler does. The node does nothing before Start.
+func New(c Config) (*Node, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if c.Clock == nil {
+		c.Clock = NewClock()
+	}
+	n := &Node{
+		config: c, mailbox: newMailbox(c), stop: make(chan struct{}), ended: make(chan struct{}),
+	}
+	n.lanes = newGoroutines(n.mailbox.post)
+	if n.handler, err = NewHandler(c, n.lanes); err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
+// Start connects the node with its peers and lets it run. The node closes the transport. Only the
+// first call counts.
+func (n *Node) Start(t core.Transport) {
+	n.start.Do(func() {
+		n.transport = t
+		n.handler.Connect(t)
+		go n.run() // ended by Close, or by what Err then returns
+	})
+}
+
+// run is the loop: gather, handle, sleep until there is something to do.
+func (n *Node) run() {
+	defer close(n.ended)
+	var events engine.Events
+	var done []func()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for n.handler.Err() == nil {
+		select {
+		case <-n.mailbox.wake:
+		case <-timer.C:
+		case <-n.stop:
+			n.shutdown(nil)
+			return
+		}
+		done = n.mailbox.take(&events, done)
+		n.handler.Handle(done, &events)
+		clear(done)
+		done = done[:0]
+		events.Reset()
+		timer.Reset(time.Duration(n.handler.NextTick() - n.config.Clock.Now()))
+	}
+	n.shutdown(n.handler.Err())
+}
+
+// shutdown ends everything in an order that leaves no caller without an answer: no more comes in,
+// lanes finish what they have, what is left is answered.
+func (n *Node) shutdown(cause error) {
+	n.mailbox.close()
+	err := n.transport.Close()
+	n.lanes.close()
+	var events engine.Events
+	n.mailbox.take(&events, nil)
+	n.handler.refuse(&events)
+	if closing := n.handler.Stop(); closing != nil && cause == nil {
+		err = errors.Join(err, fmt.Errorf("close store: %w", closing))
+	}
+	if cause != nil {
+		err = cause
+	}
+	n.err = err
+}
+
+// Close stops the node and waits until it has: the transport is closed, goroutines have ended,
+// callers are answered, the store is closed. It returns what stopped the node before Close was
+// called, or what went wrong in closing.
+func (n *Node) Close() error {
+	n.once.Do(func() { close(n.stop) })
+	n.start.Do(func() { // never started: there is no loop to end it
+		n.transport = noTransport{}
+		n.shutdown(nil)
+		close(n.ended)
+	})
+	<-n.ended
+	return n.err
+}
+
+// Done is closed when the node has stopped, by Close or by itself.
+func (n *Node) Done() <-chan struct{} { return n.ended }
+
+// Err returns why the node has stopped. It is to be called after Done is closed.
+func (n *Node) Err() error { return n.err }
+
+// Submit implements core.Service.
+func (n *Node) Submit(requests []core.Request) {
+	taken, closed := n.mailbox.requests(requests)
+	err := core.ErrBusy
+	if closed {
+		err = core.ErrClosed
+	}
+	for i := taken; i < len(requests); i++ {
+		requests[i].Caller.Replied(requests[i].Token, core.Reply{Err: err})
+	}
+}
+
+// Status implements core.Service. Of a node that has stopped it says only who it was.
+func (n *Node) Status() core.NodeStatus {
+	answer := make(chan core.NodeStatus, 1)
+	if n.mailbox.post(func() { answer <- n.handler.Status() }) {
+		select {
+		case status := <-answer:
+			return status
+		case <-n.ended:
+		}
+	}
+	return core.NodeStatus{
+		Node: n.config.Engine.Node, Cluster: n.config.Cluster, Version: n.config.Version,
+	}
+}
+
+// Deliver implements core.Inbox.
+func (n *Node) Deliver(messages []core.Message) int { return n.mailbox.messages(messages) }
+
+// Unreachable implements core.Inbox.
+func (n *Node) Unreachable(to core.Addr) { n.mailbox.unreachable(to) }
+
+// noTransport is the transport of a node that was closed before it was started.
+type noTransport struct{}
+
+func (noTransport) Send(core.Addr, []core.Message) {}
+func (noTransport) Close() error                   { return nil }
+
+// systemClock is the machine's own clock.
+type systemClock struct{ origin time.Time }
+
+// NewClock returns the system's clock. Its first instant is one nanosecond.
+func NewClock() core.Clock { return systemClock{time.Now().Add(-1)} }
+
+func (c systemClock) Now() core.Instant { return core.Instant(time.Since(c.origin)) }
+func (systemClock) Wall() int64         { return time.Now().UnixNano() }

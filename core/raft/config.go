@@ -1,0 +1,89 @@
+package raft
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/tidelock-raft/tidelock/core"
+)
+
+// Log is the part of the log that is durable; raft keeps the newest entries in memory itself. Both
+// methods may run while a write that raft handed out is under way: raft asks only for entries that
+// no outstanding write touches.
+type Log interface {
+	// Entries appends entries lo … hi-1 to dst as core.Store.Entries does.
+	Entries(dst []core.Entry, lo, hi core.Index, maxBytes int) ([]core.Entry, error)
+	// Term returns the term of the entry at i as core.Store.Term does.
+	Term(i core.Index) (core.Term, error)
+}
+
+// Config says who a replica is and what its limits are. A zero number means its default.
+type Config struct {
+	ID    core.NodeID  // this replica; required
+	Group core.GroupID // the group that it replicates; required
+
+	// ElectionTicks is the shortest time without a leader before an election, in ticks: each
+	// timeout is drawn from [ElectionTicks, 2*ElectionTicks). Default 10.
+	ElectionTicks int
+	// HeartbeatTicks is the time between a leader's heartbeats, in ticks; less than ElectionTicks.
+	// Default 1.
+	HeartbeatTicks int
+	// Seed spreads elections; ID and Group are mixed in. It also names this replica's questions to
+	// the leader, so give each start of a process another one.
+	Seed uint64
+
+	// MaxMessageBytes bounds the entries of one Append, and so each entry, by Entry.Size.
+	// Default 1 MiB.
+	MaxMessageBytes int
+	// MaxInflight is how many Appends with entries may be unanswered per follower. Default 256.
+	MaxInflight int
+	// MaxInflightBytes is how many bytes of entries may be unanswered per follower: no further
+	// Append leaves once it is reached. Default 16 MiB.
+	MaxInflightBytes int
+	// MaxUncommittedBytes bounds a leader's proposals that are not committed yet. Default 64 MiB.
+	MaxUncommittedBytes int
+	// MaxApplyBytes bounds the entries handed out by Output.Apply and not yet reported by Applied;
+	// one entry is always let through. Default 64 MiB.
+	MaxApplyBytes int
+	// CacheBytes is how much of the durable and applied log is kept in memory, for followers that
+	// lag a little. Default 16 MiB.
+	CacheBytes int
+	// MaxReads is how many reads may wait for their confirmation. Default 65536.
+	MaxReads int
+}
+
+// withDefaults returns c with every zero number replaced, or what is wrong with it.
+func (c Config) withDefaults() (Config, error) {
+	for _, f := range []struct {
+		name     string
+		value    *int
+		fallback int
+	}{
+		{"ElectionTicks", &c.ElectionTicks, 10},
+		{"HeartbeatTicks", &c.HeartbeatTicks, 1},
+		{"MaxMessageBytes", &c.MaxMessageBytes, 1 << 20},
+		{"MaxInflight", &c.MaxInflight, 256},
+		{"MaxInflightBytes", &c.MaxInflightBytes, 16 << 20},
+		{"MaxUncommittedBytes", &c.MaxUncommittedBytes, 64 << 20},
+		{"MaxApplyBytes", &c.MaxApplyBytes, 64 << 20},
+		{"CacheBytes", &c.CacheBytes, 16 << 20},
+		{"MaxReads", &c.MaxReads, 65536},
+	} {
+		if *f.value < 0 {
+			return c, fmt.Errorf("raft: %s is %d, must not be negative", f.name, *f.value)
+		}
+		if *f.value == 0 {
+			*f.value = f.fallback
+		}
+	}
+	switch {
+	case c.ID == 0:
+		return c, errors.New("raft: ID is zero")
+	case c.Group == 0:
+		return c, errors.New("raft: Group is zero")
+	case c.HeartbeatTicks >= c.ElectionTicks:
+		return c, fmt.Errorf("raft: HeartbeatTicks is %d, must be below ElectionTicks, %d",
+			c.HeartbeatTicks, c.ElectionTicks)
+	}
+	return c, nil
+}

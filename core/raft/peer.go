@@ -1,0 +1,50 @@
+package raft
+
+import "github.com/tidelock-raft/tidelock/core"
+
+// ballot is what a voter said in the current election.
+type ballot uint8
+
+const (
+	silent ballot = iota
+	granted
+	refused
+)
+
+// peer is what is known of a member. All but the ballot is the leader's knowledge, begun anew with
+// each leadership (Raft figure 2, nextIndex and matchIndex; thesis §10.2.1 for the pipeline).
+type peer struct {
+	id     core.NodeID
+	member core.Member
+	ballot ballot
+
+	state    PeerState
+	match    core.Index // its log equals ours up to here, durably
+	next     core.Index // the next entry to send
+	inflight ledger     // Appends with entries that are not answered; empty unless replicating
+	waiting  bool       // probing: a probe is out; the next heartbeat repeats it
+	active   bool       // it answered since the last check of the quorum
+
+	beat       bool       // a heartbeat is due
+	sentCommit core.Index // the newest commit index that it was told
+	sentRound  uint64     // the newest round that it was asked to confirm
+	round      uint64     // the newest round that it confirmed
+	matched    uint64     // the newest round begun when match last rose
+}
+
+// probe makes the leader look for where the logs match, from next-1 down (Raft §5.3).
+func (p *peer) probe(next core.Index) {
+	p.state, p.next, p.waiting = Probing, max(next, p.match+1), false
+	p.inflight.clear()
+}
+
+// replicate makes the leader stream entries: the logs match up to match.
+func (p *peer) replicate() {
+	p.state, p.next, p.waiting = Replicating, p.match+1, false
+	p.inflight.clear()
+}
+
+// full reports whether no further entries may be in flight.
+func (p *peer) full(c *Config) bool {
+	return p.inflight.len() >= c.MaxInflight || p.inflight.bytes >= c.MaxInflightBytes
+}

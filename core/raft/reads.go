@@ -1,0 +1,158 @@
+package raft
+
+import (
+	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/core/quorum"
+)
+
+// reads are the reads that wait for a confirmation, on the leader by a round of Appends, elsewhere
+// by the leader's answer. One question is out at a time, on behalf of all that waited when it left.
+type reads struct {
+	waiting queue[read]
+	asked   int        // how many of waiting, from the front, the question is about
+	number  uint64     // of the question: the leader's round, a follower's token
+	index   core.Index // leader: the commit index when the round began
+	age     int        // follower: ticks since the question left
+}
+
+type read struct {
+	token uint64
+	from  core.NodeID // the follower that asks; zero: this replica's own
+}
+
+// round returns the round that is out, on a leader; zero if none is.
+func (q *reads) round() uint64 {
+	if q.asked == 0 {
+		return 0
+	}
+	return q.number
+}
+
+// Read asks for an index that reflects everything committed before the call (thesis §6.4). The
+// token comes back in Output.Reads, or in Output.LostReads when no answer is to be had. A replica
+// that does not lead asks the leader. Errors: *core.NotLeaderError when no leader is known;
+// core.ErrBusy when MaxReads wait.
+func (r *Raft) Read(token uint64) error {
+	switch {
+	case r.err != nil:
+		return r.err
+	case r.leader == 0:
+		return &core.NotLeaderError{}
+	case r.reads.waiting.len() >= r.c.MaxReads:
+		return core.ErrBusy
+	}
+	r.reads.waiting.push(read{token: token})
+	return nil
+}
+
+// startRound begins a round of confirmation for the reads that wait, once the leader has committed
+// an entry of its term: before that it may not know what was committed (thesis §6.4).
+func (r *Raft) startRound() {
+	q := &r.reads
+	if q.asked > 0 || q.waiting.len() == 0 || r.commit < r.noop {
+		return
+	}
+	r.round++
+	q.asked, q.number, q.index = q.waiting.len(), r.round, r.commit
+	r.confirmReads()
+}
+
+// confirmReads releases the reads of a round that a quorum has answered: this replica was still the
+// leader after they were asked (thesis §6.4).
+func (r *Raft) confirmReads() {
+	if r.reads.asked == 0 {
+		return
+	}
+	confirmed := quorum.Reached(r.voters, func(id core.NodeID) (uint64, bool) {
+		if id == r.c.ID {
+			return r.round, true
+		}
+		return r.peer(id).round, true
+	})
+	if confirmed >= r.reads.number {
+		r.answerReads(r.reads.index)
+	}
+}
+
+// answerReads releases the reads that the question was about.
+func (r *Raft) answerReads(i core.Index) {
+	q := &r.reads
+	for ; q.asked > 0; q.asked-- {
+		if w := q.waiting.pop(); w.from == 0 {
+			r.staged.reads = append(r.staged.reads, ReadState{Token: w.token, Index: i})
+		} else {
+			r.send(core.Message{
+				Kind: core.MsgReadIndexReply, To: w.from, Token: w.token, Commit: i,
+			})
+		}
+	}
+}
+
+// abandonReads gives up the reads that the question was about.
+func (r *Raft) abandonReads() {
+	q := &r.reads
+	for ; q.asked > 0; q.asked-- {
+		if w := q.waiting.pop(); w.from == 0 {
+			r.staged.lost = append(r.staged.lost, w.token)
+		} else {
+			r.send(core.Message{
+				Kind: core.MsgReadIndexReply, To: w.from, Token: w.token, Reject: true,
+			})
+		}
+	}
+}
+
+// loseReads gives up all reads: the leader that they rely on is no longer it.
+func (r *Raft) loseReads() {
+	r.reads.asked = r.reads.waiting.len()
+	r.abandonReads()
+}
+
+// askLeader asks the leader on behalf of the reads that wait here. The number must not come again
+// after a restart, or an old answer could be taken for a new one; it starts at random.
+func (r *Raft) askLeader() {
+	q := &r.reads
+	if r.err != nil || q.asked > 0 || q.waiting.len() == 0 {
+		return
+	}
+	q.number++
+	q.asked, q.age = q.waiting.len(), 0
+	r.send(core.Message{Kind: core.MsgReadIndex, To: r.leader, Token: q.number})
+}
+
+// tickReads gives up a question that was not answered within an election timeout.
+func (r *Raft) tickReads() {
+	if r.reads.asked == 0 {
+		return
+	}
+	if r.reads.age++; r.reads.age >= r.c.ElectionTicks {
+		r.abandonReads()
+	}
+}
+
+// readAnswered takes the leader's answer (thesis §6.4).
+func (r *Raft) readAnswered(m core.Message) {
+	switch {
+	case r.reads.asked == 0 || m.Token != r.reads.number || m.From != r.leader:
+	case m.Reject:
+		r.abandonReads()
+	default:
+		r.answerReads(m.Commit)
+	}
+}
+
+// serveRead puts a follower's question among the leader's own.
+func (r *Raft) serveRead(m core.Message) {
+	if r.reads.waiting.len() >= r.c.MaxReads {
+		r.refuseRead(m)
+		return
+	}
+	r.reads.waiting.push(read{token: m.Token, from: m.From})
+}
+
+// refuseRead answers that this replica does not lead, or has no room.
+func (r *Raft) refuseRead(m core.Message) {
+	r.send(core.Message{
+		Kind: core.MsgReadIndexReply, To: m.From, Token: m.Token, Reject: true,
+	})
+}
