@@ -20,7 +20,7 @@ func (g *group) status() core.GroupStatus {
 	}
 	for _, p := range s.Peers {
 		m := core.MemberStatus{ID: p.ID, Addr: p.Member.Addr, Role: roleName(p.Member.Role)}
-		if g.leads() {
+		if g.leads() && p.ID != g.node {
 			m.State, m.Match, m.Next = p.State.String(), p.Match, p.Next
 		}
 		status.Members = append(status.Members, m)

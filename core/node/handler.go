@@ -29,7 +29,8 @@ type Handler struct {
 
 // NewHandler opens every group of the store and of c.Groups, restores its machine from its newest
 // snapshot, and returns the handler that goes on from there. The errors of store, snapshots and
-// machines come through wrapped; on an error, what was opened is closed again.
+// machines come through wrapped. On an error the machines are closed again, and the store stays the
+// caller's.
 func NewHandler(c Config, lanes Lanes) (*Handler, error) {
 	c, err := c.withDefaults()
 	if err != nil {

@@ -3,6 +3,7 @@ package node
 import (
 	"container/heap"
 	"fmt"
+	"log/slog"
 	"math/rand"
 	"testing"
 
@@ -10,6 +11,8 @@ import (
 	"github.com/tidelock-raft/tidelock/core/engine"
 	"github.com/tidelock-raft/tidelock/core/raft"
 	"github.com/tidelock-raft/tidelock/persist/memory"
+	"github.com/tidelock-raft/tidelock/persist/vfs"
+	"github.com/tidelock-raft/tidelock/persist/wal"
 )
 
 // world runs handlers in virtual time under one seed: one queue ordered by time calls everything.
@@ -51,6 +54,7 @@ type host struct {
 	w           *world
 	id          core.NodeID
 	mem         *memory.Store
+	disk        *vfs.Memory
 	handler     *Handler // nil while down
 	journal     *journal
 	incarnation uint32
@@ -66,7 +70,7 @@ func newWorld(t *testing.T, seed int64, nodes int) *world {
 	w := &world{t: t, rng: rand.New(rand.NewSource(seed)), cut: map[[2]core.NodeID]bool{}}
 	w.now = 1
 	for id := range core.NodeID(nodes) {
-		h := &host{w: w, id: id + 1, mem: memory.New()}
+		h := &host{w: w, id: id + 1, mem: memory.New(), disk: vfs.NewMemory(uint64(seed)*8 + uint64(id))}
 		w.hosts = append(w.hosts, h)
 	}
 	for _, h := range w.hosts {
@@ -113,8 +117,13 @@ func (h *host) start() {
 	h.incarnation++
 	h.busy = map[Lane]core.Instant{}
 	h.events, h.done, h.woken = engine.Events{}, nil, false
-	store, snapshots := h.mem, h.mem
-	var err error
+	store, err := wal.Open(h.disk, "wal", wal.Config{
+		SegmentBytes: 8 << 10, Inline: true, Salt: uint64(h.id), Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		h.w.t.Fatalf("node %d: open wal: %v", h.id, err)
+	}
+	snapshots := h.mem
 	h.journal = newJournal()
 	h.handler, err = NewHandler(Config{
 		Engine: engine.Config{
@@ -137,6 +146,7 @@ func (h *host) start() {
 func (h *host) power() {
 	h.incarnation++
 	h.handler = nil
+	h.disk = h.disk.Crash()
 }
 
 // Now and Wall make a host its handler's clock.
@@ -147,6 +157,9 @@ func (h *host) Wall() int64       { return int64(h.w.now) }
 // not yet told.
 func (h *host) Go(l Lane, job func() func()) {
 	takes := core.Instant(1 + h.w.rng.Int63n(2e6))
+	if l.Kind == LaneDisk {
+		takes *= 10
+	}
 	start := max(h.w.now, h.busy[l])
 	h.busy[l] = start + takes
 	early, incarnation := h.w.rng.Intn(2) == 0, h.incarnation

@@ -56,6 +56,27 @@ func (j Joint) Has(id core.NodeID) bool {
 	return slices.Contains(j.Incoming, id) || slices.Contains(j.Outgoing, id)
 }
 
+// Meets reports whether every quorum of j has a voter in common with every quorum of next, so that
+// the one may follow the other. It looks for two halves that always meet, which all the changes of
+// the trade have: by one voter at a time, or from simple to joint and back.
+func (j Joint) Meets(next Joint) bool {
+	return j.Incoming.meets(next.Incoming) || j.Incoming.meets(next.Outgoing) ||
+		j.Outgoing.meets(next.Incoming) || j.Outgoing.meets(next.Outgoing)
+}
+
+// meets reports whether every majority of m has a voter in common with every majority of o. Two
+// that avoid each other as they can take all voters that are not common first.
+func (m Majority) meets(o Majority) bool {
+	common := 0
+	for _, id := range m {
+		if slices.Contains(o, id) {
+			common++
+		}
+	}
+	fromCommon := func(m Majority) int { return max(0, len(m)/2+1-(len(m)-common)) }
+	return len(m) > 0 && len(o) > 0 && fromCommon(m)+fromCommon(o) > common
+}
+
 // Reached returns the greatest number that a quorum has reached, where reached tells how far each
 // voter came and whether anything is known of it. For indexes that a voter holds durably it is the
 // commit index, for rounds that a voter answered the round confirmed.

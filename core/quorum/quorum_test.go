@@ -102,6 +102,39 @@ func TestVotesAreWonByAQuorumAndLostWhenNoneIsLeft(t *testing.T) {
 	}
 }
 
+// It tries all pairs of quorums of small joints.
+func TestMeetsMeansThatNoTwoQuorumsAvoidEachOther(t *testing.T) {
+	const all = 1 << 5
+	quorums := func(j quorum.Joint) (sets []uint16) {
+		for s := range uint16(all) {
+			if quorate(j, func(id core.NodeID) bool { return s>>(id-1)&1 == 1 }) {
+				sets = append(sets, s)
+			}
+		}
+		return sets
+	}
+	check := func(a, b quorum.Joint, exact bool) {
+		avoid := false
+		for _, x := range quorums(a) {
+			for _, y := range quorums(b) {
+				avoid = avoid || x&y == 0
+			}
+		}
+		if got := a.Meets(b); got && avoid || exact && got == avoid {
+			t.Errorf("%v meets %v: got %v", a, b, got)
+		}
+	}
+	for a := uint16(1); a < all; a++ {
+		for b := uint16(1); b < all; b++ {
+			check(quorum.Joint{Incoming: set(a)}, quorum.Joint{Incoming: set(b)}, true)
+			joint := quorum.Joint{Incoming: set(b), Outgoing: set(a)}
+			check(quorum.Joint{Incoming: set(a)}, joint, true)
+			check(joint, quorum.Joint{Incoming: set(b)}, true)
+			check(joint, quorum.Joint{Incoming: set(a ^ b), Outgoing: set(a & b)}, false)
+		}
+	}
+}
+
 func TestEvenClusterQuorumNeedsMoreThanHalf(t *testing.T) {
 	four := quorum.Joint{Incoming: set(0b1111)}
 	for _, c := range []struct {

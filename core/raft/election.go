@@ -27,15 +27,16 @@ func (r *Raft) campaign() {
 	r.role, r.leader = PreCandidate, 0
 	r.clearBallots()
 	r.peer(r.c.ID).ballot = granted
-	r.askVoters(core.Message{Kind: core.MsgPreVote, Term: r.term + 1}, (*Raft).send)
+	r.askVoters(core.Message{Kind: core.MsgPreVote, Term: r.term + 1})
 	r.tally((*Raft).stand)
 }
 
 // stand raises the term and stands for election (Raft §5.2).
 func (r *Raft) stand() { r.standWith(false) }
 
-// standWith stands for election; force says that the leader itself asked for it. The request leaves
-// and the own vote counts only once both term and vote are durable.
+// standWith stands for election; force says that the leader itself asked for it. Until the new
+// term, and the vote with it, is durable, send holds the request back and the own vote does not
+// count.
 func (r *Raft) standWith(force bool) {
 	r.restartTimer()
 	r.loseReads()
@@ -43,7 +44,7 @@ func (r *Raft) standWith(force bool) {
 	r.term, r.vote, r.echoed = r.term+1, r.c.ID, 0
 	r.staged.hard = true
 	r.clearBallots()
-	r.askVoters(core.Message{Kind: core.MsgVote, Force: force}, (*Raft).sendAfterWrite)
+	r.askVoters(core.Message{Kind: core.MsgVote, Force: force})
 }
 
 func (r *Raft) clearBallots() {
@@ -52,11 +53,11 @@ func (r *Raft) clearBallots() {
 	}
 }
 
-func (r *Raft) askVoters(m core.Message, send func(*Raft, core.Message)) {
+func (r *Raft) askVoters(m core.Message) {
 	for i := range r.peers {
 		if p := &r.peers[i]; p.id != r.c.ID && r.voters.Has(p.id) {
 			m.To, m.Log = p.id, r.log.last
-			send(r, m)
+			r.send(m)
 		}
 	}
 }

@@ -27,10 +27,11 @@ func (r *Raft) followAppend(m core.Message) {
 		r.acceptAppend(m, r.commit) // the leader of this term has all that was ever committed
 		return
 	}
-	if prev.Index < r.commit {
+	if skip := int(r.commit) - int(prev.Index); skip > 0 {
 		// What is committed matches for certain, and the log may no longer hold it.
-		entries = entries[r.commit-prev.Index:]
-	} else if ok := r.matches(prev); !ok {
+		prev, entries = entries[skip-1].Position, entries[skip:]
+	}
+	if !r.matches(prev) {
 		r.rejectAppend(m)
 		return
 	}
@@ -100,8 +101,8 @@ func (r *Raft) dropped(from core.Index) {
 // acceptAppend answers that the log matches up to i, once it is durable up to there. A round that
 // was not answered yet is echoed at once: that this node follows rests on no disk.
 func (r *Raft) acceptAppend(m core.Message, i core.Index) {
-	if r.err != nil || m.Round == 0 && len(m.Entries) == 0 {
-		return
+	if r.err != nil || m.Kind == core.MsgAppend && m.Round == 0 && len(m.Entries) == 0 {
+		return // it only carried a commit index
 	}
 	reply := core.Message{Kind: core.MsgAppendReply, To: m.From, Round: m.Round}
 	late := i > r.log.durable

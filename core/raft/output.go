@@ -123,6 +123,9 @@ func (r *Raft) takeApply(out *Output) {
 		r.fail("read entries to apply", err)
 		return
 	}
+	if bytes > budget && r.applying.len() > 0 {
+		return
+	}
 	out.Apply = entries
 	r.handed = entries[len(entries)-1].Index
 	r.applying.add(r.handed, bytes)
@@ -210,7 +213,8 @@ func (r *Raft) Applied(i core.Index) {
 // trim lets go of entries in memory that nobody is likely to ask for.
 func (r *Raft) trim() { r.log.trim(r.c.CacheBytes, min(r.log.durable, r.applied)) }
 
-// send stages a message that rests on no write but the one that made the term durable.
+// send stages a message that rests on no write but the one that makes the current term durable: it
+// stays behind until that is done.
 func (r *Raft) send(m core.Message) {
 	r.address(&m)
 	if r.saved.Term != r.term {

@@ -99,7 +99,7 @@ func (r *Raft) recover(st core.State) error {
 	at := st.Snapshot.Position
 	r.log.last = at
 	for at.Index < st.Last.Index {
-		page, _, err := disk.load(at.Index+1, st.Last.Index+1, chunkBytes)
+		page, _, err := disk.load(at.Index+1, st.Last.Index+1, min(chunkBytes, r.c.CacheBytes))
 		if err != nil {
 			return err
 		}

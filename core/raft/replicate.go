@@ -11,14 +11,15 @@ import (
 // ErrProposal is returned by Propose for an entry that no log may hold.
 var ErrProposal = errors.New("raft: entry cannot be proposed")
 
-// Propose appends entries to the log of the leader, all of them or, with an error, none. It fills in
-// the Position of each, and raises its Time to that of the entry before. What becomes of them shows
-// in Output.Apply, or in Output.DroppedFrom.
+// Propose appends entries to the leader's log, all of them or, with an error, none. It fills in the
+// Position of each, and raises its Time to that of the entry before. What becomes of them shows in
+// Output.Apply, or in Output.DroppedFrom.
 //
 // Errors: *core.NotLeaderError; core.ErrBusy while too many bytes are not committed, or while an
 // earlier change of membership, or the leader's first entry, is not and one of entries would change
 // it; core.ErrTooLarge for an entry beyond MaxMessageBytes or entries that together are beyond
-// MaxUncommittedBytes; ErrProposal for an unknown kind; core.ErrMembership.
+// MaxUncommittedBytes; ErrProposal for an unknown kind; core.ErrMembership for a membership that
+// is not valid, or that must not follow the one in force without a joint one between them.
 func (r *Raft) Propose(entries []core.Entry) error {
 	if r.err != nil {
 		return r.err
@@ -50,20 +51,24 @@ func (r *Raft) Propose(entries []core.Entry) error {
 	return nil
 }
 
-// checkChanges lets one change of membership be under way at a time, and none before the leader has
-// committed an entry of its own term: two leaders could otherwise decide by majorities that do not
-// meet (thesis §4.1).
+// checkChanges lets one change of membership be under way at a time, none before the leader has
+// committed an entry of its own term, and none to voters of whom a quorum need not meet one of
+// those in force: two leaders could otherwise decide in ignorance of each other (thesis §4.1).
 func (r *Raft) checkChanges(entries []core.Entry) error {
 	pending := r.commit < r.noop || r.eras[len(r.eras)-1].from > r.commit
 	for i := range entries {
 		if entries[i].Kind != core.EntryMembership {
 			continue
 		}
-		if _, err := membershipOf(&entries[i]); err != nil {
+		next, err := membershipOf(&entries[i])
+		switch {
+		case err != nil:
 			return err
-		}
-		if pending {
+		case pending:
 			return core.ErrBusy
+		case !r.voters.Meets(quorum.FromMembership(next)):
+			return fmt.Errorf("%w: a quorum of %v need not meet one of %v",
+				core.ErrMembership, r.eras[len(r.eras)-1].membership, next)
 		}
 		pending = true
 	}
@@ -115,20 +120,25 @@ func (r *Raft) lead() {
 			r.feed(p)
 		}
 	}
+	r.retire()
 }
 
 // feed sends a follower the entries it can take, or else whatever must not wait for the next ones:
 // a heartbeat, a round to confirm, a commit index.
 func (r *Raft) feed(p *peer) {
+	if p.state != Snapshotting && p.next <= r.log.start.Index {
+		if p.active {
+			r.sendSnapshot(p)
+		} else if p.state == Replicating {
+			p.probe(p.next) // until it answers: no snapshot for a node that is down
+		}
+	}
 	switch p.state {
 	case Probing:
-		switch {
-		case p.next <= r.log.start.Index && p.active:
-			r.sendSnapshot(p)
-		case !p.waiting:
+		if !p.waiting {
 			p.waiting = true
 			r.sendEntries(p, r.c.MaxMessageBytes)
-		case p.beat:
+		} else if p.beat {
 			r.sendEntries(p, 0)
 		}
 	case Replicating:
@@ -164,8 +174,8 @@ func (r *Raft) sendEntries(p *peer, maxBytes int) {
 	}
 }
 
-// sendAppend sends AppendEntries (Raft §5.3). While the log is of no use to the follower, because it
-// begins too late or a snapshot is on its way, the message matches every log and commits nothing.
+// sendAppend sends AppendEntries (Raft §5.3). While the log is of no use to the follower, because
+// it begins too late or a snapshot is on its way, the message matches every log and commits nothing.
 func (r *Raft) sendAppend(p *peer, entries []core.Entry, asked bool) {
 	m := core.Message{Kind: core.MsgAppend, To: p.id, Entries: entries}
 	if p.state != Snapshotting && p.next > r.log.start.Index {
@@ -277,8 +287,13 @@ func (r *Raft) advanceCommit() {
 	}
 	r.commit = reached
 	r.uncommitted.release(reached)
-	if !r.voters.Has(r.c.ID) && r.eras[len(r.eras)-1].from <= reached {
-		r.becomeFollower(r.term, 0) // it has led the others to do without it (Raft §6)
+}
+
+// retire steps down once the membership without this replica is committed (Raft §6). The others
+// have been sent that commit index just before.
+func (r *Raft) retire() {
+	if !r.voters.Has(r.c.ID) && r.eras[len(r.eras)-1].from <= r.commit {
+		r.becomeFollower(r.term, 0)
 	}
 }
 

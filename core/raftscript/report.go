@@ -28,6 +28,9 @@ func (n *Node) report() {
 		say("write %d%s", out.Seq, describeUpdate(out.Write))
 	}
 	for _, m := range out.AfterWrite {
+		if n.auto.write {
+			break // they are about to be sent
+		}
 		say("after write %d: %s", out.Seq, describe(m))
 	}
 	if out.Restore != nil {

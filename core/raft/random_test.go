@@ -1,0 +1,272 @@
+package raft_test
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/core/raft"
+	"github.com/tidelock-raft/tidelock/core/raftscript"
+)
+
+var (
+	randomTime = flag.Duration("random", 5*time.Second, "how long to draw random clusters")
+	randomSeed = flag.Uint64("seed", 0, "run only this random cluster, and print what happens")
+)
+
+// onceFailed are seeds that have found a bug. They are run for ever.
+var onceFailed = []uint64{}
+
+// world is a cluster to which random things happen.
+type world struct {
+	*raftscript.Cluster
+	rand   *rand.Rand
+	nodes  []*raftscript.Node
+	up     map[core.NodeID]bool
+	token  uint64
+	value  int
+	faults struct{ drop, double, reorder, crash, cut float64 } // chances, of each event
+}
+
+// newWorld draws the size of a cluster, its limits and how badly it will be treated.
+func newWorld(seed uint64, print func(string, ...any)) (*world, error) {
+	w := &world{rand: rand.New(rand.NewPCG(seed, 1)), up: map[core.NodeID]bool{}}
+	var m core.Membership
+	voters := 1 + w.rand.IntN(5)
+	for id := range voters + w.rand.IntN(2) {
+		role := core.Voter
+		if id >= voters {
+			role = core.Learner
+		}
+		m.Members = append(m.Members, core.Member{ID: core.NodeID(id + 1), Role: role})
+		w.up[core.NodeID(id+1)] = true
+	}
+	draw := func(values ...int) int { return values[w.rand.IntN(len(values))] }
+	config := raft.Config{
+		Seed: seed, ElectionTicks: draw(0, 3, 5), MaxMessageBytes: draw(0, 100, 200, 1000),
+		MaxInflight: draw(0, 1, 2, 5), MaxInflightBytes: draw(0, 300),
+		MaxUncommittedBytes: draw(0, 400, 2000), MaxApplyBytes: draw(0, 1, 300),
+		CacheBytes: draw(0, 1, 500), MaxReads: draw(0, 1, 3),
+	}
+	for _, chance := range []*float64{
+		&w.faults.drop, &w.faults.double, &w.faults.reorder, &w.faults.crash, &w.faults.cut,
+	} {
+		if w.rand.IntN(2) == 0 {
+			*chance = w.rand.Float64() * w.rand.Float64() * 0.3
+		}
+	}
+	print("%d members %v, %+v, %+v", len(m.Members), m, config, w.faults)
+	c, err := raftscript.NewCluster(config, m, print)
+	if err != nil {
+		return nil, err
+	}
+	w.Cluster, w.nodes = c, c.Nodes()
+	for _, n := range w.nodes {
+		n.Auto(w.rand.IntN(2) == 0, w.rand.IntN(2) == 0)
+	}
+	return w, nil
+}
+
+func (w *world) node() *raftscript.Node { return w.nodes[w.rand.IntN(len(w.nodes))] }
+
+func (w *world) chance(p float64) bool { return w.rand.Float64() < p }
+
+// deliver takes one message of a random link on, or does something worse to it.
+func (w *world) deliver() error {
+	from, to := w.node().ID, w.node().ID
+	count := w.Link(from, to)
+	if count == 0 {
+		return nil
+	}
+	i := 0
+	if w.chance(w.faults.reorder) {
+		i = w.rand.IntN(count)
+	}
+	if w.chance(w.faults.double) {
+		w.Double(from, to, i)
+	}
+	if w.chance(w.faults.drop) {
+		w.Drop(from, to, i)
+		return nil
+	}
+	return w.Deliver(from, to, i)
+}
+
+// crash takes a node down or brings one up again.
+func (w *world) crash() error {
+	n := w.node()
+	if w.up[n.ID] = !w.up[n.ID]; w.up[n.ID] {
+		return w.Restart(n)
+	}
+	return w.Crash(n, w.rand.IntN(n.Writes()+1))
+}
+
+// act lets one thing happen.
+func (w *world) act() error {
+	switch n := w.node(); {
+	case w.chance(w.faults.crash * 0.1):
+		return w.crash()
+	case w.chance(w.faults.cut * 0.1):
+		w.Cut(n.ID, w.node().ID, w.rand.IntN(3) == 0)
+	case w.chance(0.6):
+		return w.deliver()
+	case w.chance(0.3):
+		return w.Step(n, (*raft.Raft).Tick)
+	case w.chance(0.3):
+		_, err := w.Wrote(n)
+		return err
+	case w.chance(0.3):
+		_, err := w.Apply(n)
+		return err
+	case w.chance(0.5):
+		return w.propose(n)
+	case w.chance(0.3):
+		w.token++
+		return w.Read(n, w.token)
+	case w.chance(0.1):
+		return w.Snapshot(n, core.Index(w.rand.IntN(5)))
+	case w.chance(0.1):
+		return w.Step(n, (*raft.Raft).Campaign)
+	case w.chance(0.1):
+		return w.Step(n, func(r *raft.Raft) { r.Unreachable(w.node().ID) })
+	case w.chance(0.1):
+		return w.Step(n, func(r *raft.Raft) { r.SnapshotFailed(w.node().ID) })
+	}
+	return nil
+}
+
+// propose lets a node append some values, and now and then a membership that is as it was.
+func (w *world) propose(n *raftscript.Node) error {
+	if n.Raft != nil && w.rand.IntN(10) == 0 {
+		data, err := n.Raft.Status().Membership.AppendBinary(nil)
+		if err != nil {
+			return err
+		}
+		return w.Propose(n, core.EntryMembership, data)
+	}
+	var data [][]byte
+	for range 1 + w.rand.IntN(4) {
+		w.value++
+		data = append(data, []byte(fmt.Sprint("value ", w.value)))
+	}
+	return w.Propose(n, core.EntryCommand, data...)
+}
+
+// heal ends all faults.
+func (w *world) heal() error {
+	for _, n := range w.nodes {
+		for _, other := range w.nodes {
+			w.Cut(n.ID, other.ID, false)
+		}
+		if err := w.Restart(n); err != nil {
+			return err
+		}
+		n.Auto(true, true)
+		for more := true; more; {
+			var err error
+			if more, err = w.Wrote(n); err != nil {
+				return err
+			}
+		}
+		for more := true; more; {
+			var err error
+			if more, err = w.Apply(n); err != nil {
+				return err
+			}
+		}
+		// A transfer that broke off is told to the leader sooner or later.
+		if err := w.Step(n, func(r *raft.Raft) {
+			for _, other := range w.nodes {
+				r.SnapshotFailed(other.ID)
+			}
+		}); err != nil {
+			return err
+		}
+	}
+	return w.DeliverAll()
+}
+
+// healTicks is within how many ticks a healed cluster has to have a leader and apply its proposal.
+const healTicks = 400
+
+// live demands that a healed cluster commits a proposal on every node.
+func (w *world) live() error {
+	if err := w.heal(); err != nil {
+		return err
+	}
+	var goal core.Index
+	for range healTicks {
+		for _, n := range w.nodes {
+			if err := w.Step(n, (*raft.Raft).Tick); err != nil {
+				return err
+			}
+			if goal == 0 && n.Raft.Role() == raft.Leader {
+				if err := w.Propose(n, core.EntryCommand, []byte("after all")); err != nil {
+					return err
+				}
+				goal = n.Raft.Status().Last
+			}
+			if err := w.DeliverAll(); err != nil {
+				return err
+			}
+		}
+		if goal > 0 && w.reached(goal) {
+			return nil
+		}
+	}
+	return fmt.Errorf("no progress in %d ticks after all faults have ended", healTicks)
+}
+
+// reached reports whether there is a leader, and every node has applied the entry at goal.
+func (w *world) reached(goal core.Index) bool {
+	leads := false
+	for _, n := range w.nodes {
+		leads = leads || n.Raft.Role() == raft.Leader
+		if n.Raft.Status().Applied < goal {
+			return false
+		}
+	}
+	return leads
+}
+
+// events is how much happens to a random cluster before it is healed.
+const events = 1500
+
+func runWorld(seed uint64, print func(string, ...any)) error {
+	w, err := newWorld(seed, print)
+	if err != nil {
+		return err
+	}
+	for range events {
+		if err := w.act(); err != nil {
+			return err
+		}
+	}
+	return w.live()
+}
+
+func TestRandomClustersKeepThePromises(t *testing.T) {
+	if *randomSeed != 0 {
+		if err := runWorld(*randomSeed, t.Logf); err != nil {
+			t.Error(err)
+		}
+		return
+	}
+	silent := func(string, ...any) {}
+	run := func(seed uint64) {
+		if err := runWorld(seed, silent); err != nil {
+			t.Fatalf("%v\nsee it with: go test ./core/raft -run Random -v -seed %d", err, seed)
+		}
+	}
+	for _, seed := range onceFailed {
+		run(seed)
+	}
+	seed := uint64(1)
+	for begin := time.Now(); time.Since(begin) < *randomTime; seed++ {
+		run(seed)
+	}
+	t.Logf("%d random clusters", seed-1)
+}
