@@ -1,0 +1,58 @@
+package client
+
+import (
+	"context"
+
+	"github.com/tidelock-raft/tidelock/core"
+)
+
+// call is a request of Go. The first attempt needs no goroutine; if it does not settle the matter,
+// one is started that goes on as Do would.
+type call struct {
+	client   *Client
+	ctx      context.Context
+	task     task
+	endpoint *endpoint
+	done     func(Reply, error)
+}
+
+// begin makes the first attempt, if there is a connection to make it on.
+func (a *call) begin() bool {
+	c := a.client
+	endpoint, conn, err := c.pick(&a.task)
+	if err != nil || conn == nil {
+		return false
+	}
+	a.endpoint = endpoint
+	x := c.exchange(a.task.wire())
+	x.call = a
+	if conn.start(x, c.patience(&a.task)) != nil {
+		c.release(x)
+		return false
+	}
+	return true
+}
+
+// settled hears what became of the first attempt.
+func (a *call) settled(x *exchange) {
+	reply, final, err := a.client.judge(&a.task, a.endpoint, x)
+	a.client.release(x)
+	if final {
+		a.end(reply, err)
+		return
+	}
+	a.task.fail(err)
+	a.pursue()
+}
+
+// pursue makes further attempts.
+func (a *call) pursue() {
+	if !a.client.spawn(func() { a.end(a.client.pursue(a.ctx, &a.task)) }) {
+		a.end(Reply{}, core.ErrClosed)
+	}
+}
+
+func (a *call) end(r Reply, err error) {
+	a.client.pending.Add(-1)
+	a.done(r, err)
+}

@@ -1,0 +1,177 @@
+// Package client talks to a cluster: it finds the leader, keeps one connection to each endpoint it
+// needs, carries many requests over it at once, and repeats what can be repeated.
+//
+// What is repeated, after a pause that grows and is never the same, until the deadline: a query,
+// whatever went wrong; a command only while it was certainly not carried out: the node is not the
+// leader, is too busy or is going down, or the request never left. A command that was sent and not
+// answered is an *UnknownOutcome, and what to do about it is the caller's to decide.
+//
+// Read next: transport/api/wire for the format, transport/api/native for the other end.
+package client
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/transport/api/wire"
+)
+
+// Client talks to a cluster. Its methods may be called from several goroutines.
+type Client struct {
+	config    Config
+	exchanges sync.Pool
+	pending   atomic.Int64 // requests of Go that are not answered
+
+	life    context.Context // ends with Close
+	kill    context.CancelFunc
+	running sync.WaitGroup // every goroutine: of dials, of connections, of calls being repeated
+
+	mu        sync.Mutex
+	book      endpoints
+	random    *rand.Rand
+	isClosing bool // nothing is added to running any more
+}
+
+// New returns a client. It connects when first used.
+func New(c Config) (*Client, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if c.Seed == 0 {
+		c.Seed = rand.Uint64()
+	}
+	client := &Client{config: c, random: rand.New(rand.NewPCG(c.Seed, 0))}
+	client.exchanges.New = newExchange
+	client.life, client.kill = context.WithCancel(context.Background())
+	client.book.init(c.Endpoints, client.random)
+	return client, nil
+}
+
+// Do asks, and waits for the outcome until the deadline of ctx or, if it has none, Config.Timeout.
+//
+// Errors: *core.Failure (the machine's own refusal), *UnknownOutcome, *NotLeader (with a Target),
+// ErrUnavailable, ErrInvalid, ErrReplyTooLarge, and core's ErrTooLarge, ErrNoGroup and ErrClosed.
+// Only *UnknownOutcome leaves open whether a command was carried out.
+func (c *Client) Do(ctx context.Context, r Request) (Reply, error) {
+	t, err := c.task(ctx, r)
+	if err != nil {
+		return Reply{}, err
+	}
+	return c.pursue(ctx, &t)
+}
+
+// Go asks as Do does, but returns at once; done is told the outcome, exactly once, perhaps before
+// Go returns. It must not block, nor call Close: other replies wait behind it. With more than
+// Config.MaxPending requests open the outcome is core.ErrBusy. A context that can be cancelled
+// costs a goroutine for each request.
+func (c *Client) Go(ctx context.Context, r Request, done func(Reply, error)) {
+	t, err := c.task(ctx, r)
+	if err != nil {
+		done(Reply{}, err)
+		return
+	}
+	if c.pending.Add(1) > int64(c.config.MaxPending) {
+		c.pending.Add(-1)
+		done(Reply{}, core.ErrBusy)
+		return
+	}
+	a := &call{client: c, ctx: ctx, task: t, done: done}
+	if ctx.Done() == nil && a.begin() {
+		return
+	}
+	a.pursue()
+}
+
+// Status asks one endpoint, once, to describe its node; with an empty endpoint, one after the other
+// until one answers. Errors: ErrUnavailable with the cause, core.ErrClosed.
+func (c *Client) Status(ctx context.Context, endpoint string) (core.NodeStatus, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
+	defer cancel()
+	addresses := []string{endpoint}
+	if endpoint == "" {
+		addresses = c.Endpoints()
+	}
+	var err error
+	for _, address := range addresses {
+		var status core.NodeStatus
+		if c.life.Err() != nil {
+			return status, core.ErrClosed
+		}
+		if status, err = c.statusOf(ctx, address); err == nil {
+			return status, nil
+		}
+	}
+	return core.NodeStatus{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
+}
+
+// Endpoints lists the endpoints known: those configured, then those learned.
+func (c *Client) Endpoints() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.book.addresses()
+}
+
+// Close ends everything: commands in flight become an *UnknownOutcome, all else core.ErrClosed. A
+// second Close returns core.ErrClosed.
+func (c *Client) Close() error {
+	c.mu.Lock()
+	if c.isClosing {
+		c.mu.Unlock()
+		return core.ErrClosed
+	}
+	c.isClosing = true
+	c.mu.Unlock()
+	c.kill()
+	for _, conn := range c.conns() { // there will be no others, now that isClosing is set
+		conn.fail(core.ErrClosed)
+	}
+	c.running.Wait()
+	return nil
+}
+
+// spawn runs f beside the caller, unless the client is closing. f ends soon after Close.
+func (c *Client) spawn(f func()) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.isClosing {
+		c.running.Go(f)
+	}
+	return !c.isClosing
+}
+
+// task checks a request and fills in what it leaves open.
+func (c *Client) task(ctx context.Context, r Request) (task, error) {
+	if r.Group == 0 {
+		r.Group = core.DefaultGroup
+	}
+	if r.Kind == 0 {
+		r.Kind = core.RequestCommand
+	}
+	t := task{request: r, op: wire.OpCommand}
+	if r.Kind == core.RequestQuery {
+		t.op = wire.OpQuery
+		if t.request.Level == 0 {
+			t.request.Level = core.Linearizable
+		}
+	} else {
+		t.request.Level = 0
+	}
+	if r.Kind > core.RequestQuery {
+		return t, fmt.Errorf("%w: kind %d", ErrInvalid, r.Kind)
+	}
+	if len(r.Data) > wire.MaxDataBytes {
+		return t, fmt.Errorf("%w: %d bytes, limit %d", core.ErrTooLarge, len(r.Data),
+			wire.MaxDataBytes)
+	}
+	var ok bool
+	if t.deadline, ok = ctx.Deadline(); !ok {
+		t.deadline = time.Now().Add(c.config.Timeout)
+	}
+	return t, nil
+}

@@ -1,0 +1,230 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/tidelock-raft/tidelock/core"
+)
+
+const (
+	// maxLeaders bounds the groups whose leader is remembered.
+	maxLeaders = 4096
+	// avoidance is how long an endpoint that could not be reached is not preferred to one that
+	// forwards to it.
+	avoidance = 5 * time.Second
+)
+
+var errTooMany = errors.New("client: too many endpoints")
+
+// endpoint is an address, and the one connection to it. Its fields belong to Client.mu.
+type endpoint struct {
+	address   string
+	conn      *conn // nil: none was made; it may have failed
+	dialing   *dialing
+	downUntil time.Time
+}
+
+// dialing is a connection being made, for everyone who waits for it.
+type dialing struct {
+	done chan struct{} // closed when conn and err are set
+	conn *conn
+	err  error
+}
+
+// endpoints is what a client knows of the nodes. It belongs to Client.mu.
+//
+// Invariants: rotation has each endpoint that is in use for requests without a Target once;
+// byAddress has these and the targets, at most MaxEndpoints; home is an index into rotation.
+type endpoints struct {
+	rotation  []*endpoint
+	byAddress map[string]*endpoint
+	leaders   map[core.GroupID]*endpoint
+	home      int // whom to ask when no leader is known
+}
+
+func (b *endpoints) init(addresses []string, random *rand.Rand) {
+	b.byAddress = make(map[string]*endpoint)
+	b.leaders = make(map[core.GroupID]*endpoint)
+	for _, address := range addresses {
+		if b.byAddress[address] == nil {
+			b.rotation = append(b.rotation, b.find(address))
+		}
+	}
+	b.home = random.IntN(len(b.rotation))
+}
+
+// find returns the endpoint with this address, which is new if need be; nil: there are too many.
+func (b *endpoints) find(address string) *endpoint {
+	e := b.byAddress[address]
+	if e == nil && len(b.byAddress) < MaxEndpoints {
+		e = &endpoint{address: address}
+		b.byAddress[address] = e
+	}
+	return e
+}
+
+func (b *endpoints) addresses() []string {
+	addresses := make([]string, len(b.rotation))
+	for i, e := range b.rotation {
+		addresses[i] = e.address
+	}
+	return addresses
+}
+
+// leads remembers who leads a group.
+func (b *endpoints) leads(g core.GroupID, e *endpoint) {
+	if len(b.leaders) >= maxLeaders && b.leaders[g] == nil {
+		clear(b.leaders)
+	}
+	b.leaders[g] = e
+}
+
+// hint remembers that a group's leader is said to be at this address.
+func (b *endpoints) hint(g core.GroupID, address string) {
+	e := b.find(address)
+	if e == nil {
+		return
+	}
+	known := false
+	for _, other := range b.rotation {
+		known = known || other == e
+	}
+	if !known {
+		b.rotation = append(b.rotation, e)
+	}
+	b.leads(g, e)
+}
+
+// leave makes sure that someone else is asked next.
+func (b *endpoints) leave(g core.GroupID, e *endpoint) {
+	if b.leaders[g] == e {
+		delete(b.leaders, g)
+	}
+	if b.rotation[b.home] == e {
+		b.home = (b.home + 1) % len(b.rotation)
+	}
+}
+
+// pick chooses whom to ask, and returns the connection if there is a live one.
+func (c *Client) pick(t *task) (*endpoint, *conn, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.isClosing {
+		return nil, nil, core.ErrClosed
+	}
+	e := c.book.leaders[t.request.Group]
+	switch {
+	case t.request.Target != "":
+		if e = c.book.find(t.request.Target); e == nil {
+			return nil, nil, errTooMany
+		}
+	case e == nil || t.request.Level == core.Stale:
+		e = c.book.rotation[c.book.home]
+	}
+	if e.conn != nil && e.conn.alive() {
+		return e, e.conn, nil
+	}
+	return e, nil, nil
+}
+
+// learn takes note of what a reply says about the leader. A leader that this client cannot reach
+// itself is not preferred, as long as others forward to it.
+func (c *Client) learn(t *task, e *endpoint, leads bool, api string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch known := c.book.byAddress[api]; {
+	case leads && t.request.Target == "":
+		c.book.leads(t.request.Group, e)
+	case !leads && api != "" && (known == nil || time.Now().After(known.downUntil)):
+		c.book.hint(t.request.Group, api)
+	}
+}
+
+// turn goes from an endpoint that could not help to the one it names, or to any other.
+func (c *Client) turn(t *task, e *endpoint, api string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.book.leave(t.request.Group, e)
+	if api != "" && api != e.address {
+		c.book.hint(t.request.Group, api)
+	}
+}
+
+// connect returns a live connection to e, and makes one if need be, for all who wait for it.
+func (c *Client) connect(ctx context.Context, deadline time.Time, e *endpoint) (*conn, error) {
+	c.mu.Lock()
+	if c.isClosing {
+		c.mu.Unlock()
+		return nil, core.ErrClosed
+	}
+	if e.conn != nil && e.conn.alive() {
+		defer c.mu.Unlock()
+		return e.conn, nil
+	}
+	d := e.dialing
+	if d == nil {
+		d = &dialing{done: make(chan struct{})}
+		e.dialing = d
+		c.running.Go(func() { c.dial(e, d) }) // ends within DialTimeout, or with life
+	}
+	c.mu.Unlock()
+	if err := wait(ctx, time.Until(deadline), d.done); err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", e.address, err)
+	}
+	return d.conn, d.err
+}
+
+func (c *Client) dial(e *endpoint, d *dialing) {
+	ctx, cancel := context.WithTimeout(c.life, c.config.DialTimeout)
+	defer cancel()
+	conn, err := dial(ctx, &c.config, e.address)
+	c.mu.Lock()
+	switch {
+	case c.isClosing:
+		d.err = core.ErrClosed
+	case err != nil:
+		d.err = err
+		e.downUntil = time.Now().Add(avoidance)
+	default:
+		d.conn, e.conn, e.downUntil = conn, conn, time.Time{}
+		c.running.Go(conn.write) // these end when the connection fails
+		c.running.Go(conn.read)
+	}
+	e.dialing = nil
+	c.mu.Unlock()
+	close(d.done)
+	if conn != nil && d.conn == nil {
+		_ = conn.link.Close()
+	}
+}
+
+// conns lists the connections there are.
+func (c *Client) conns() []*conn {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var conns []*conn
+	for _, e := range c.book.byAddress {
+		if e.conn != nil {
+			conns = append(conns, e.conn)
+		}
+	}
+	return conns
+}
+
+// wait waits for done, ctx or so much time; an error says which of the latter.
+func wait(ctx context.Context, limit time.Duration, done <-chan struct{}) error {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return errExpired
+	}
+}
