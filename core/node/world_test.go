@@ -10,7 +10,7 @@ import (
 	"github.com/tidelock-raft/tidelock/core"
 	"github.com/tidelock-raft/tidelock/core/engine"
 	"github.com/tidelock-raft/tidelock/core/raft"
-	"github.com/tidelock-raft/tidelock/persist/memory"
+	"github.com/tidelock-raft/tidelock/persist/snapfile"
 	"github.com/tidelock-raft/tidelock/persist/vfs"
 	"github.com/tidelock-raft/tidelock/persist/wal"
 )
@@ -53,7 +53,6 @@ func (e *events) Pop() any {
 type host struct {
 	w           *world
 	id          core.NodeID
-	mem         *memory.Store
 	disk        *vfs.Memory
 	handler     *Handler // nil while down
 	journal     *journal
@@ -70,7 +69,7 @@ func newWorld(t *testing.T, seed int64, nodes int) *world {
 	w := &world{t: t, rng: rand.New(rand.NewSource(seed)), cut: map[[2]core.NodeID]bool{}}
 	w.now = 1
 	for id := range core.NodeID(nodes) {
-		h := &host{w: w, id: id + 1, mem: memory.New(), disk: vfs.NewMemory(uint64(seed)*8 + uint64(id))}
+		h := &host{w: w, id: id + 1, disk: vfs.NewMemory(uint64(seed)*8 + uint64(id))}
 		w.hosts = append(w.hosts, h)
 	}
 	for _, h := range w.hosts {
@@ -123,7 +122,10 @@ func (h *host) start() {
 	if err != nil {
 		h.w.t.Fatalf("node %d: open wal: %v", h.id, err)
 	}
-	snapshots := h.mem
+	snapshots, err := snapfile.Open(h.disk, "snapshots")
+	if err != nil {
+		h.w.t.Fatalf("node %d: open snapshots: %v", h.id, err)
+	}
 	h.journal = newJournal()
 	h.handler, err = NewHandler(Config{
 		Engine: engine.Config{

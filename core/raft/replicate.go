@@ -175,7 +175,8 @@ func (r *Raft) sendEntries(p *peer, maxBytes int) {
 }
 
 // sendAppend sends AppendEntries (Raft §5.3). While the log is of no use to the follower, because
-// it begins too late or a snapshot is on its way, the message matches every log and commits nothing.
+// it begins too late or a snapshot is on its way, the message matches every log and commits
+// nothing.
 func (r *Raft) sendAppend(p *peer, entries []core.Entry, asked bool) {
 	m := core.Message{Kind: core.MsgAppend, To: p.id, Entries: entries}
 	if p.state != Snapshotting && p.next > r.log.start.Index {

@@ -1,0 +1,221 @@
+package transporttest_test
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/transport/memory"
+	"github.com/tidelock-raft/tidelock/transport/transporttest"
+)
+
+// broken is a transport with one defect: what it replaces of a sound one.
+type broken struct {
+	core.Transport
+	id    core.NodeID
+	send  func(next core.Transport, to core.Addr, msgs []core.Message)
+	close func(next core.Transport) error
+}
+
+func (b *broken) Send(to core.Addr, msgs []core.Message) {
+	if b.send != nil {
+		b.send(b.Transport, to, msgs)
+		return
+	}
+	b.Transport.Send(to, msgs)
+}
+
+func (b *broken) Close() error {
+	if b.close != nil {
+		return b.close(b.Transport)
+	}
+	return b.Transport.Close()
+}
+
+// filter is an inbox with a defect.
+type filter struct {
+	core.Inbox
+	deliver     func(next core.Inbox, msgs []core.Message) int
+	unreachable func(next core.Inbox, to core.Addr)
+}
+
+func (f *filter) Deliver(msgs []core.Message) int {
+	if f.deliver != nil {
+		return f.deliver(f.Inbox, msgs)
+	}
+	return f.Inbox.Deliver(msgs)
+}
+
+func (f *filter) Unreachable(to core.Addr) {
+	if f.unreachable != nil {
+		f.unreachable(f.Inbox, to)
+		return
+	}
+	f.Inbox.Unreachable(to)
+}
+
+// copied returns the messages with Data of their own, changed by f.
+func copied(msgs []core.Message, f func(*core.Message)) []core.Message {
+	out := append([]core.Message(nil), msgs...)
+	for i := range out {
+		f(&out[i])
+	}
+	return out
+}
+
+// defects maps a check to a defect that it must see. A defect may change the node's configuration
+// and inbox before it joins, and the transport behind.
+var defects = map[string]func(c *memory.Config, in *filter, b *broken){
+	"Order": func(_ *memory.Config, _ *filter, b *broken) { // turns batches around
+		b.send = func(next core.Transport, to core.Addr, msgs []core.Message) {
+			for i := range msgs {
+				next.Send(to, msgs[len(msgs)-1-i:len(msgs)-i])
+			}
+		}
+	},
+	"Faithful": func(_ *memory.Config, _ *filter, b *broken) { // forgets one field
+		b.send = func(next core.Transport, to core.Addr, msgs []core.Message) {
+			next.Send(to, copied(msgs, func(m *core.Message) { m.Hint.Term = 0 }))
+		}
+	},
+	"Duplex": func(_ *memory.Config, _ *filter, b *broken) { // speaks in one direction only
+		if b.id == 2 {
+			b.send = func(core.Transport, core.Addr, []core.Message) {}
+		}
+	},
+	"Concurrent": func(_ *memory.Config, _ *filter, b *broken) { // loses what comes at the same time
+		var busy atomic.Bool
+		b.send = func(next core.Transport, to core.Addr, msgs []core.Message) {
+			if busy.CompareAndSwap(false, true) {
+				next.Send(to, msgs)
+				<-time.After(100 * time.Microsecond)
+				busy.Store(false)
+			}
+		}
+	},
+	"NeverBlocks": func(c *memory.Config, _ *filter, b *broken) { // waits for room
+		room := make(chan struct{}, 2000)
+		b.send = func(next core.Transport, to core.Addr, msgs []core.Message) {
+			room <- struct{}{}
+			next.Send(to, msgs)
+		}
+	},
+	"Bounded": func(c *memory.Config, _ *filter, _ *broken) { c.QueueBytes = 1 << 40 },
+	"CallersSlice": func(_ *memory.Config, _ *filter, b *broken) { // sends every other slice later
+		var late []core.Message
+		b.send = func(next core.Transport, to core.Addr, msgs []core.Message) {
+			if msgs[0].Token%2 == 1 {
+				late = msgs
+				return
+			}
+			next.Send(to, late)
+			next.Send(to, msgs)
+			late = nil
+		}
+	},
+	"ReadOnlyForEver": func(_ *memory.Config, in *filter, _ *broken) { // reuses what it delivered
+		shared := make([]byte, 0, 256)
+		in.deliver = func(next core.Inbox, msgs []core.Message) int {
+			return next.Deliver(copied(msgs, func(m *core.Message) {
+				shared = append(shared[:0], m.Data...)
+				m.Data = shared
+			}))
+		}
+	},
+	"FullInbox": func(_ *memory.Config, in *filter, _ *broken) { // delivers the last ones first
+		in.deliver = func(next core.Inbox, msgs []core.Message) int {
+			n := next.Deliver(msgs)
+			return n + next.Deliver(msgs[:len(msgs)-n])
+		}
+	},
+	"Unreachable": func(_ *memory.Config, in *filter, _ *broken) { // keeps it to itself
+		in.unreachable = func(core.Inbox, core.Addr) {}
+	},
+	"Reconnect": func(_ *memory.Config, in *filter, b *broken) { // gives up for ever
+		var gone atomic.Bool
+		in.unreachable = func(next core.Inbox, to core.Addr) {
+			gone.Store(true)
+			next.Unreachable(to)
+		}
+		b.send = func(next core.Transport, to core.Addr, msgs []core.Message) {
+			if !gone.Load() {
+				next.Send(to, msgs)
+			}
+		}
+	},
+	"ForeignCluster": func(c *memory.Config, _ *filter, _ *broken) { c.Cluster = 1 },
+	"WrongNode": func(_ *memory.Config, _ *filter, b *broken) { // looks at the address only
+		b.send = func(next core.Transport, to core.Addr, msgs []core.Message) {
+			next.Send(to, copied(msgs, func(m *core.Message) { m.To = 2 }))
+		}
+	},
+	"Impostor": func(_ *memory.Config, _ *filter, b *broken) { // believes what is written in From
+		b.send = func(next core.Transport, to core.Addr, msgs []core.Message) {
+			next.Send(to, copied(msgs, func(m *core.Message) { m.From = b.id }))
+		}
+	},
+	"CloseIsFinal": func(_ *memory.Config, in *filter, b *broken) { // a late goroutine
+		b.close = func(next core.Transport) error {
+			err := next.Close()
+			time.AfterFunc(time.Millisecond, func() { in.Inbox.Unreachable("late") })
+			return err
+		}
+	},
+	"CloseTwice": func(_ *memory.Config, _ *filter, b *broken) {
+		b.close = func(next core.Transport) error {
+			_ = next.Close()
+			return nil
+		}
+	},
+	"SendAfterClose": func(_ *memory.Config, _ *filter, b *broken) { // closes only in name
+		b.close = func(core.Transport) error { return nil }
+	},
+}
+
+// opener returns nodes on a network of their own, with a defect if it is not nil.
+func opener(defect func(*memory.Config, *filter, *broken)) transporttest.Open {
+	network := memory.NewNetwork()
+	named := 0
+	return func(n transporttest.Node, inbox core.Inbox) (core.Transport, core.Addr, error) {
+		if n.Addr == "" {
+			named++
+			n.Addr = core.Addr(fmt.Sprint("node-", named))
+		}
+		c := memory.Config{Node: n.ID, Cluster: n.Cluster, Addr: n.Addr}
+		in, b := &filter{Inbox: inbox}, &broken{id: n.ID}
+		if defect != nil {
+			defect(&c, in, b)
+		}
+		var err error
+		b.Transport, err = network.Join(c, in)
+		return b, n.Addr, err
+	}
+}
+
+func TestEveryCheckSeesItsDefect(t *testing.T) {
+	for _, c := range transporttest.Checks() {
+		t.Run(c.Name, func(t *testing.T) {
+			if c.Name != "Bounded" { // which measures what the whole process holds
+				t.Parallel()
+			}
+			sound := transporttest.Suite{Open: opener(nil)}
+			if err := sound.Verify(c); err != nil {
+				t.Errorf("a sound transport does not pass: %v", err)
+			}
+			suite := transporttest.Suite{
+				Open: opener(defects[c.Name]), Patience: 2 * time.Second, Quiet: 20 * time.Millisecond,
+			}
+			switch err := suite.Verify(c); {
+			case err == nil:
+				t.Error("a broken transport passes")
+			case !strings.Contains(err.Error(), c.Rule):
+				t.Errorf("got %v, want it to name the rule %q", err, c.Rule)
+			default:
+				t.Log(err)
+			}
+		})
+	}
+}
