@@ -12,9 +12,25 @@ func (r *Raft) Campaign() {
 	}
 }
 
-// electable reports whether this replica may stand: it is a voter, and its disk keeps up with the
-// terms. A disk that hangs would otherwise see a new term with every timeout.
-func (r *Raft) electable() bool { return r.voters.Has(r.c.ID) && r.saved.Term == r.term }
+// electable reports whether this replica may stand: it is a voter in a membership that may still
+// come to count, be it only the last one known to be committed, as a change that takes its vote
+// away may be in no log but its own (thesis §4.2.2); and its disk keeps up with the terms, as one
+// that hangs would see a new term with every timeout.
+func (r *Raft) electable() bool {
+	if r.saved.Term != r.term {
+		return false
+	}
+	for n := len(r.eras) - 1; n >= 0; n-- {
+		self, _ := r.eras[n].membership.Find(r.c.ID)
+		if self.Role&(core.Voter|core.Outgoing) != 0 {
+			return true
+		}
+		if r.eras[n].from <= r.commit {
+			break
+		}
+	}
+	return false
+}
 
 // campaign asks whether an election could be won, before anybody's term is raised for it
 // (thesis §9.6).
@@ -26,7 +42,9 @@ func (r *Raft) campaign() {
 	r.loseReads()
 	r.role, r.leader = PreCandidate, 0
 	r.clearBallots()
-	r.peer(r.c.ID).ballot = granted
+	if self := r.peer(r.c.ID); self != nil {
+		self.ballot = granted
+	}
 	r.askVoters(core.Message{Kind: core.MsgPreVote, Term: r.term + 1})
 	r.tally((*Raft).stand)
 }

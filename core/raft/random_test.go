@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -18,7 +19,9 @@ var (
 )
 
 // onceFailed are seeds that have found a bug. They are run for ever.
-var onceFailed = []uint64{}
+var onceFailed = []uint64{
+	15, // a leader that gave up its own vote did not stand, though nobody else could win
+}
 
 // world is a cluster to which random things happen.
 type world struct {
@@ -131,6 +134,8 @@ func (w *world) act() error {
 	case w.chance(0.1):
 		return w.Step(n, (*raft.Raft).Campaign)
 	case w.chance(0.1):
+		w.TakeOver(n.ID, w.node().ID)
+	case w.chance(0.1):
 		return w.Step(n, func(r *raft.Raft) { r.Unreachable(w.node().ID) })
 	case w.chance(0.1):
 		return w.Step(n, func(r *raft.Raft) { r.SnapshotFailed(w.node().ID) })
@@ -138,10 +143,36 @@ func (w *world) act() error {
 	return nil
 }
 
-// propose lets a node append some values, and now and then a membership that is as it was.
+// change draws a membership of the same nodes: one of them gets another role, or the roles are
+// drawn anew by way of a joint membership, or a joint membership is left.
+func (w *world) change(m core.Membership) core.Membership {
+	next := core.Membership{Members: slices.Clone(m.Members)}
+	joint := len(m.With(core.Outgoing)) > 0
+	enter := !joint && w.rand.IntN(2) == 0
+	one := w.rand.IntN(len(next.Members))
+	for i := range next.Members {
+		role := &next.Members[i].Role
+		switch {
+		case joint:
+			if *role &^= core.Outgoing; *role == 0 {
+				*role = core.Learner
+			}
+		case enter:
+			if *role = *role & core.Voter << 1; *role == 0 || w.rand.IntN(2) == 0 {
+				*role |= core.Voter
+			}
+		case i == one:
+			*role ^= core.Voter | core.Learner
+		}
+	}
+	return next
+}
+
+// propose lets a node append some values, and now and then a membership.
 func (w *world) propose(n *raftscript.Node) error {
 	if n.Raft != nil && w.rand.IntN(10) == 0 {
-		data, err := n.Raft.Status().Membership.AppendBinary(nil)
+		next := w.change(n.Raft.Status().Membership)
+		data, err := next.AppendBinary(nil)
 		if err != nil {
 			return err
 		}
@@ -197,23 +228,23 @@ func (w *world) live() error {
 	if err := w.heal(); err != nil {
 		return err
 	}
-	var goal core.Index
+	var goal core.Position // of the proposal; a leader of a later term has to be told anew
 	for range healTicks {
 		for _, n := range w.nodes {
 			if err := w.Step(n, (*raft.Raft).Tick); err != nil {
 				return err
 			}
-			if goal == 0 && n.Raft.Role() == raft.Leader {
+			if n.Raft.Role() == raft.Leader && goal.Term < n.Raft.Term() {
 				if err := w.Propose(n, core.EntryCommand, []byte("after all")); err != nil {
 					return err
 				}
-				goal = n.Raft.Status().Last
+				goal = core.Position{Term: n.Raft.Term(), Index: n.Raft.Status().Last}
 			}
 			if err := w.DeliverAll(); err != nil {
 				return err
 			}
 		}
-		if goal > 0 && w.reached(goal) {
+		if goal.Index > 0 && w.reached(goal.Index) {
 			return nil
 		}
 	}

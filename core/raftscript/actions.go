@@ -210,13 +210,7 @@ func (in *interpreter) heal([]string) error {
 }
 
 func (in *interpreter) transfer(args []string) error {
-	return in.eachLink(args, func(l *link) {
-		if n := in.cluster.Node(l.from); n.Raft != nil {
-			l.queue = append(l.queue, flight{message: core.Message{
-				Kind: core.MsgTimeoutNow, Group: Group, From: l.from, To: l.to, Term: n.Raft.Term(),
-			}, print: fingerprint(nil)})
-		}
-	})
+	return in.eachLink(args, func(l *link) { in.cluster.TakeOver(l.from, l.to) })
 }
 
 func (in *interpreter) setAuto(args []string) error {

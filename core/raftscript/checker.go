@@ -81,9 +81,10 @@ func (k *checker) commit(n *Node, lo, hi core.Index) error {
 	return nil
 }
 
-// durable checks that a quorum of the members that n knows has the entry at p on disk.
+// durable checks that a quorum of the members that n knows has the entry at p on disk. The first to
+// know of a commit is the leader.
 func (k *checker) durable(n *Node, p core.Position) error {
-	voters := quorum.FromMembership(n.Raft.MembershipAt(p.Index))
+	voters := quorum.FromMembership(n.Raft.Status().Membership)
 	if voters.Votes(func(id core.NodeID) (bool, bool) {
 		other := n.c.Node(id)
 		return other != nil && other.disk.holds(p), true

@@ -139,6 +139,15 @@ func (c *Cluster) Double(from, to core.NodeID, i int) {
 	l.queue = append(l.queue, l.queue[i])
 }
 
+// TakeOver sends a node the wish of another, in that one's term, that it campaign.
+func (c *Cluster) TakeOver(from, to core.NodeID) {
+	if n, l := c.Node(from), c.link(from, to); n.Raft != nil && !l.cut {
+		l.queue = append(l.queue, flight{core.Message{
+			Kind: core.MsgTimeoutNow, Group: Group, From: from, To: to, Term: n.Raft.Term(),
+		}, fingerprint(nil)})
+	}
+}
+
 // Cut opens or heals the link in one direction. What is under way over a link that is cut is lost.
 func (c *Cluster) Cut(from, to core.NodeID, cut bool) {
 	l := c.link(from, to)

@@ -9,9 +9,8 @@
 //	}
 //
 // A store that does all its input and output on the vfs.FS that it is given is checked, too, for
-// what it does when a disk fails and when the power is cut, at every single operation. One that goes
-// elsewhere ignores the file system and uses the directory, which exists, and is not checked for
-// that.
+// what it does when a disk fails and when the power is cut, at every single operation. One that
+// goes elsewhere uses the directory, which exists, and is not checked for that.
 //
 // The package checks behaviour, not speed.
 package persisttest

@@ -373,6 +373,22 @@ func TestReaderRefusesDamage(t *testing.T) {
 	}
 }
 
+func TestFrameOverTheLimitIsRefusedUnread(t *testing.T) {
+	whole := frame(t, transporttest.Samples(1, 2)...)
+	fits := codec.Limits{MaxFrameBytes: len(whole) - 4}
+	tight := codec.Limits{MaxFrameBytes: len(whole) - 5}
+	if _, _, err := fits.DecodeFrame(nil, whole); err != nil {
+		t.Errorf("a frame at the limit: %v", err)
+	}
+	if _, _, err := tight.DecodeFrame(nil, whole); !errors.Is(err, core.ErrTooLarge) {
+		t.Errorf("DecodeFrame: got %v, want %v", err, core.ErrTooLarge)
+	}
+	src := bytes.NewReader(whole[:4]) // the length alone must do
+	if _, err := codec.NewReader(src, tight).Next(nil); !errors.Is(err, core.ErrTooLarge) {
+		t.Errorf("Next: got %v, want %v", err, core.ErrTooLarge)
+	}
+}
+
 func TestStreamMayEndOnlyBetweenFrames(t *testing.T) {
 	whole := frame(t, transporttest.Samples(1, 2)...)
 	for n := range len(whole) {

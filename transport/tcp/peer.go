@@ -200,8 +200,9 @@ func (p *peer) send(conn net.Conn, broken <-chan error) error {
 	}
 }
 
-// sendBatch writes one batch of urgent messages and at most one piece of a snapshot. If there may
-// be more, the queue is signalled again: signs of life and the end get their turn in between.
+// sendBatch writes one batch of urgent messages and at most one piece of a snapshot. If there is
+// more, the queue is signalled again: signs of life and the end get their turn in between. The
+// queue itself must be asked, because its signal may have been used up for what was taken before.
 func (p *peer) sendBatch(conn net.Conn) error {
 	if p.next == len(p.taken) {
 		p.taken, p.next = p.queue.takeUrgent(p.taken), 0
@@ -211,11 +212,10 @@ func (p *peer) sendBatch(conn net.Conn) error {
 		count += p.add(&p.taken[p.next])
 		p.next++
 	}
-	piece, more := p.queue.takeBulk()
-	if more {
+	if piece, ok := p.queue.takeBulk(); ok {
 		count += p.add(&piece)
 	}
-	if more || p.next < len(p.taken) {
+	if p.next < len(p.taken) || !p.queue.empty() {
 		p.queue.signal()
 	}
 	if count == 0 {

@@ -150,6 +150,24 @@ func TestBackOffGrowsAndEndsWhenPeerAppears(t *testing.T) {
 	})
 }
 
+// Back-off and log would start afresh if a peer that is away for long were forgotten.
+func TestPeerThatIsTriedDoesNotExpire(t *testing.T) {
+	bubble(t, func(t *testing.T, w *wire) {
+		a, r := w.open(t, 1, "a")
+		for range 10 * 30 { // for ten minutes; unused connections expire after five
+			a.Send("b", []core.Message{message(1, 2)})
+			pass(2 * time.Second)
+		}
+		if got := r.logged("peer lost"); got != 1 {
+			t.Errorf("logged %d times, want 1", got)
+		}
+		pass(6 * time.Minute)
+		if got := a.Stats().Peers; got != 0 {
+			t.Errorf("%d peers remain after nothing was sent for 6 minutes", got)
+		}
+	})
+}
+
 // A small message waits for no more than the piece of a snapshot that is being written.
 func TestSnapshotDelaysOthersByOnePiece(t *testing.T) {
 	bubble(t, func(t *testing.T, w *wire) {
@@ -178,6 +196,32 @@ func TestSnapshotDelaysOthersByOnePiece(t *testing.T) {
 			if m.Kind == core.MsgAppend && i != 1 {
 				t.Errorf("the small message came after %d pieces, want 1", i)
 			}
+		}
+	})
+}
+
+// What is queued while the rest of a long batch still waits is sent without another Send.
+func TestMessageBehindLongBatchIsNotForgotten(t *testing.T) {
+	bubble(t, func(t *testing.T, w *wire) {
+		l := w.listen("b")
+		a, _ := w.open(t, 1, "a")
+		large := message(1, 2)
+		large.Data = make([]byte, batchBytes-1000)
+		a.Send("b", []core.Message{large, large, large}) // two batches, taken at once
+		conn := l.serveAs(t, accept2())
+		synctest.Wait() // the first is being written, the second waits
+		a.Send("b", []core.Message{message(1, 2)})
+		r := codec.NewReader(conn, codec.Limits{})
+		began := time.Now()
+		var got []core.Message
+		for len(got) < 4 {
+			var err error
+			if got, err = r.Next(got); err != nil {
+				t.Fatalf("after %d of 4 messages and %v: %v", len(got), time.Since(began), err)
+			}
+		}
+		if took := time.Since(began); took > 0 {
+			t.Errorf("the last message came after %v, want at once", took)
 		}
 	})
 }

@@ -85,4 +85,11 @@ func TestFullQueueDropsTheNewestWithoutAGap(t *testing.T) {
 	if q.drop() != 1 || !q.empty() {
 		t.Error("drop did not empty the queue")
 	}
+	large := core.Message{Kind: core.MsgAppend, Data: make([]byte, 400)}
+	if q.put([]core.Message{entries(1), large, entries(2)}) != 2 {
+		t.Error("a message that fits was let past one that does not: that leaves a gap")
+	}
+	if q.drop() != 1 || !q.empty() {
+		t.Error("drop did not empty the queue")
+	}
 }

@@ -1,0 +1,453 @@
+package wal
+
+import (
+	"bytes"
+	"errors"
+	"maps"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/persist/vfs"
+)
+
+// frames returns where the frames of a segment begin, and where they end.
+func frames(t testing.TB, content string) []int64 {
+	t.Helper()
+	h, sum, err := decodeHeader([]byte(content))
+	must(t, err)
+	s := &segment{header: h, sum: sum}
+	var list []int64
+	off := int64(firstFrame)
+	for {
+		list = append(list, off)
+		if off+frameHeader > int64(len(content)) {
+			return list
+		}
+		f, ok := s.frameAt([]byte(content[off:]), off)
+		if !ok {
+			return list
+		}
+		off += frameRoom(int64(f.length))
+	}
+}
+
+// oneSegment returns the files of a log of one segment with the batches of history, and their
+// states. It ends in a crash.
+func oneSegment(t testing.TB) (all map[string]string, name string, states []string) {
+	t.Helper()
+	m := vfs.NewMemory(1)
+	states = history(t, open(t, m, small()))
+	all = files(t, m.CrashWith(vfs.Cut{}))
+	if names := segments(all); len(names) != 1 {
+		t.Fatalf("got segments %v, want one", names)
+	}
+	return all, segments(all)[0], states
+}
+
+// reopened opens a log that consists of these files, and returns what it holds, or the error. With
+// an error, no file may have changed.
+func reopened(t testing.TB, all map[string]string) (string, error) {
+	t.Helper()
+	m := disk(t, all)
+	l, err := Open(m, testDir, small())
+	if err != nil {
+		got := files(t, m)
+		delete(got, lockName)
+		want := maps.Clone(all)
+		delete(want, lockName)
+		if !maps.Equal(got, want) {
+			t.Errorf("files have changed though Open fails with %v", err)
+		}
+		return "", err
+	}
+	got := text(t, l)
+	write(t, l, core.Update{Group: 9, Install: meta(1, 1), Entries: entries(1, 2, 4, 30)})
+	want := text(t, l)
+	must(t, l.Close())
+	l = open(t, m, small())
+	if again := text(t, l); again != want {
+		t.Errorf("after recovery, a write and a restart: got %s, want %s", again, want)
+	}
+	must(t, l.Close())
+	return got, nil
+}
+
+// TestTornTailEveryByte cuts the last batch at every byte: what was not written yet is zeros, or
+// whatever was there before. Everything but the last batch stays.
+func TestTornTailEveryByte(t *testing.T) {
+	all, name, states := oneSegment(t)
+	content := all[name]
+	offsets := frames(t, content)
+	last, end := offsets[len(offsets)-2], offsets[len(offsets)-1]
+	for cut := last; cut < end; cut++ {
+		for what, rest := range map[string]string{"zeros": "\x00", "noise": "\xa7"} {
+			torn := maps.Clone(all)
+			torn[name] = content[:cut] + strings.Repeat(rest, len(content)-int(cut))
+			got, err := reopened(t, torn)
+			want := states[len(states)-2]
+			if torn[name][:end] == content[:end] {
+				want = states[len(states)-1]
+			}
+			if padding := strings.Trim(content[cut:end], "\x00") == ""; err != nil ||
+				got != want && !(padding && got == states[len(states)-1]) {
+				t.Fatalf("cut at %d of %d … %d, then %s: got %s, %v, want %s",
+					cut, last, end, what, got, err, want)
+			}
+		}
+	}
+}
+
+// TestCutInTheMiddleIsDamage cuts the log at every byte of a batch that a later one follows: no
+// crash does that, for a file never gets shorter.
+func TestShorterFileIsDamage(t *testing.T) {
+	all, name, states := oneSegment(t)
+	offsets := frames(t, all[name])
+	end := offsets[len(offsets)-1]
+	for size := range int64(len(all[name])) {
+		cut := maps.Clone(all)
+		cut[name] = all[name][:size]
+		got, err := reopened(t, cut)
+		if size >= end+frameHeader {
+			if err != nil || got != states[len(states)-1] {
+				t.Fatalf("cut to %d, of which %d are used: got %s, %v", size, end, got, err)
+			}
+		} else if !errors.Is(err, core.ErrCorrupt) {
+			t.Fatalf("cut to %d, of which %d are used: got %v, want corrupt", size, end, err)
+		}
+	}
+}
+
+// TestEveryFlippedBit flips each bit of a log that was not closed, and of one that was. Either Open
+// reports the damage, or the log holds what it held. Only where the very last batch of a log that
+// was not closed is hit, it may be missing.
+func TestEveryFlippedBit(t *testing.T) {
+	for _, closed := range []bool{false, true} {
+		all, name, states := oneSegment(t)
+		if closed {
+			m := disk(t, all)
+			must(t, open(t, m, small()).Close())
+			all = files(t, m)
+		}
+		offsets := frames(t, all[name])
+		last, end := offsets[len(offsets)-2], offsets[len(offsets)-1]
+		missing := 0
+		for off := range end + 64 {
+			for bit := range 8 {
+				rotten := maps.Clone(all)
+				content := []byte(all[name])
+				content[off] ^= 1 << bit
+				rotten[name] = string(content)
+				got, err := reopened(t, rotten)
+				switch {
+				case errors.Is(err, core.ErrCorrupt):
+				case err == nil && got == states[len(states)-1]:
+				case err == nil && !closed && off >= last && got == states[len(states)-2]:
+					missing++
+				default:
+					t.Fatalf("closed %v, bit %d at %d flipped: got %s, %v", closed, bit, off, got, err)
+				}
+			}
+		}
+		if (missing == 0) != closed {
+			t.Errorf("closed %v: %d flips lose the last batch", closed, missing)
+		}
+	}
+}
+
+// rotated returns the files of a log of several segments, and what it holds.
+func rotated(t testing.TB, closed bool) (map[string]string, string) {
+	t.Helper()
+	m := vfs.NewMemory(1)
+	l := open(t, m, small())
+	history(t, l)
+	for i := core.Index(6); i < 60; i++ {
+		write(t, l, core.Update{Group: 1, Entries: entries(3, i, i+1, 200)})
+	}
+	want := text(t, l)
+	if closed {
+		must(t, l.Close())
+	}
+	all := files(t, m.CrashWith(vfs.Cut{}))
+	if n := len(segments(all)); n < 4 {
+		t.Fatalf("got %d segments, want at least 4", n)
+	}
+	return all, want
+}
+
+func TestSegmentsMustBeThere(t *testing.T) {
+	for _, closed := range []bool{false, true} {
+		all, want := rotated(t, closed)
+		names := segments(all)
+		if got, err := reopened(t, all); err != nil || got != want {
+			t.Fatalf("untouched: got %s, %v, want %s", got, err, want)
+		}
+		for i, name := range names {
+			lost := maps.Clone(all)
+			delete(lost, name)
+			got, err := reopened(t, lost)
+			if i == len(names)-1 && frames(t, all[name])[0] == firstFrame && err == nil && got == want {
+				continue // it was made and not used yet
+			}
+			wantErr(t, "without "+name, err, core.ErrCorrupt)
+			wantErr(t, "without "+name, err, ErrMissing)
+		}
+	}
+}
+
+func TestForeignFilesAreRefused(t *testing.T) {
+	all, _ := rotated(t, false)
+	names := segments(all)
+	other := small()
+	other.Salt = 2
+	m := vfs.NewMemory(1)
+	history(t, open(t, m, other))
+	stranger := files(t, m)[names[0]]
+	newer := []byte(all[names[1]])
+	newer[8]++
+	little.PutUint32(newer[12:], headerSum(newer))
+	for what, c := range map[string]struct {
+		name, content string
+		want          error
+	}{
+		"a segment of another log":   {names[1], stranger, ErrForeign},
+		"another segment's content":  {names[1], all[names[2]], ErrForeign},
+		"an older one at the end":    {segmentName(uint64(len(names)) + 1), all[names[0]], ErrForeign},
+		"another spelling":           {names[1][1:], all[names[1]], ErrForeign},
+		"another name":               {"x.wal", all[names[1]], ErrForeign},
+		"number zero":                {segmentName(0), all[names[1]], ErrForeign},
+		"text":                       {names[1], strings.Repeat("hello ", 1000), ErrForeign},
+		"an empty file":              {names[1], "", core.ErrCorrupt},
+		"a newer version":            {names[1], string(newer), ErrVersion},
+		"a newer version in the end": {names[len(names)-1], string(newer), ErrVersion},
+	} {
+		with := maps.Clone(all)
+		with[c.name] = c.content
+		_, err := reopened(t, with)
+		wantErr(t, what, err, c.want)
+		if errors.Is(err, ErrVersion) == errors.Is(err, core.ErrCorrupt) {
+			t.Errorf("%s: got %v", what, err)
+		}
+	}
+}
+
+// Damage anywhere in any segment but at the very end is found, and its place named.
+func TestDamageIsLocated(t *testing.T) {
+	all, _ := rotated(t, true)
+	for _, name := range segments(all) {
+		offsets := frames(t, all[name])
+		for i, off := range offsets[:len(offsets)-1] {
+			rotten := maps.Clone(all)
+			content := []byte(all[name])
+			content[off+9] ^= 4
+			rotten[name] = string(content)
+			_, err := reopened(t, rotten)
+			last := i == len(offsets)-2
+			if corrupt, ok := errors.AsType[*core.CorruptError](err); ok && corrupt.Offset == off &&
+				filepath.Base(corrupt.Path) == name || err == nil && last {
+				continue
+			}
+			t.Errorf("frame %d of %s, at %d: got %v", i, name, off, err)
+		}
+	}
+}
+
+func TestReadsReportDamage(t *testing.T) {
+	m := vfs.NewMemory(1)
+	l := open(t, m, small())
+	write(t, l, install(1), core.Update{Group: 1, Entries: entries(1, 1, 10, 100)})
+	at := l.index.groups[1].table.at(5)
+	path := l.active().path
+	must(t, m.Flip(path, int64(at.offset)+entryFixed, 1))
+	got, err := l.Entries(nil, 1, 1, 10, 1<<20)
+	corrupt, ok := errors.AsType[*core.CorruptError](err)
+	if !ok || corrupt.Path != path || corrupt.Offset != int64(at.offset) || len(got) > 0 {
+		t.Errorf("got %v, %v, want damage at %d of %s", got, err, at.offset, path)
+	}
+	got, err = l.Entries(nil, 1, 6, 10, 1<<20)
+	if err != nil || len(got) != 4 {
+		t.Errorf("entries behind the damage: got %v, %v", got, err)
+	}
+	must(t, m.Flip(path, int64(at.offset)+entryFixed, 1))
+	if _, err := l.Entries(nil, 1, 1, 10, 1<<20); err != nil {
+		t.Errorf("with the bit as it was: %v", err)
+	}
+}
+
+// A read of a whole record that is not the one that belongs there is damage, too.
+func TestReadsReportMisdirection(t *testing.T) {
+	var elsewhere int64
+	l := open(t, vfs.NewFaulty(vfs.NewMemory(1), func(op vfs.Op) error {
+		if op.Kind == vfs.OpRead && elsewhere > 0 {
+			return &vfs.Misdirected{Offset: elsewhere}
+		}
+		return nil
+	}), small())
+	write(t, l, install(1), core.Update{Group: 1, Entries: entries(1, 1, 10, 100)})
+	elsewhere = int64(l.index.groups[1].table.at(6).offset) - sumBytes
+	_, err := l.Entries(nil, 1, 5, 6, 1<<20)
+	wantErr(t, "misdirected read", err, core.ErrCorrupt)
+}
+
+// What a failed sync lost must not come back to be relied upon because the system still shows it.
+func TestFsyncOnceFails(t *testing.T) {
+	m := vfs.NewMemory(1)
+	var path string
+	failing := false
+	l := open(t, vfs.NewFaulty(m, func(op vfs.Op) error {
+		if failing && op.Kind == vfs.OpSync {
+			failing, path = false, op.Path
+			return errors.Join(syscall.EIO, m.FailSync(op.Path))
+		}
+		return nil
+	}), small())
+	history(t, l)
+	before := text(t, l)
+	failing = true
+	lost := []core.Update{{Group: 1, Entries: entries(4, 6, 8, 50)}}
+	wantErr(t, "write", l.Write(lost), syscall.EIO)
+	wantErr(t, "next write", l.Write(lost), core.ErrPoisoned)
+	if got := text(t, l); got != before {
+		t.Errorf("after a failed write: got %s, want %s", got, before)
+	}
+	m = m.Kill()
+	l = open(t, m, small())
+	shown := text(t, l)
+	if shown == before {
+		t.Fatalf("nothing of what was lost in %s is shown: the test tests nothing", path)
+	}
+	l = open(t, m.CrashWith(vfs.Cut{}), small())
+	if got := text(t, l); got != shown {
+		t.Errorf("after a power cut: got %s, shown before %s", got, shown)
+	}
+}
+
+// fullDisk fails what needs room while full is set.
+func fullDisk(m *vfs.Memory, full *bool) vfs.FS {
+	return vfs.NewFaulty(m, func(op vfs.Op) error {
+		if *full && (op.Kind == vfs.OpCreate || op.Kind == vfs.OpPreallocate) {
+			return syscall.ENOSPC
+		}
+		return nil
+	})
+}
+
+func TestDiskFullFailsBeforeAnythingIsAcknowledged(t *testing.T) {
+	m, full := vfs.NewMemory(1), true
+	_, err := Open(fullDisk(m, &full), testDir, small())
+	wantErr(t, "open of a new log on a full disk", err, syscall.ENOSPC)
+	full = false
+	l := open(t, fullDisk(m, &full), small())
+	write(t, l, install(1))
+	full = true
+	var i core.Index
+	for err = nil; err == nil; {
+		want := text(t, l)
+		i++
+		if err = l.Write([]core.Update{{Group: 1, Entries: entries(1, i, i+1, 300)}}); err != nil {
+			wantErr(t, "write to a full disk", err, syscall.ENOSPC)
+			if got := text(t, l); got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		}
+	}
+	wantErr(t, "next write", l.Write([]core.Update{install(2)}), core.ErrPoisoned)
+	want := text(t, l)
+	must(t, l.Close())
+
+	l = open(t, fullDisk(m, &full), small()) // opens on a full disk
+	if got := text(t, l); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	must(t, l.Close())
+	full = false
+	l = open(t, fullDisk(m, &full), small())
+	write(t, l, core.Update{Group: 1, Entries: entries(1, i, i+20, 300)})
+	must(t, l.Close())
+}
+
+// Compaction gives room even when the disk is full: old segments become new ones.
+func TestCompactionFreesAFullDisk(t *testing.T) {
+	m, full := vfs.NewMemory(1), false
+	l := open(t, fullDisk(m, &full), small())
+	write(t, l, install(1))
+	for i := core.Index(1); i < 500; i++ {
+		u := core.Update{Group: 1, Entries: entries(1, i, i+1, 300)}
+		if i%20 == 0 {
+			u.Snapshot, u.Compact = meta(1, i), i
+		}
+		full = i > 100
+		write(t, l, u)
+	}
+}
+
+func FuzzOpen(f *testing.F) {
+	all, name, _ := oneSegment(f)
+	f.Add([]byte(all[name]))
+	f.Add([]byte(all[name][:700]))
+	several, _ := rotated(f, true)
+	f.Add([]byte(several[segments(several)[0]]))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		m := disk(t, map[string]string{segmentName(1): string(content)})
+		l, err := Open(m, testDir, small())
+		if err != nil {
+			if !errors.Is(err, core.ErrCorrupt) && !errors.Is(err, ErrVersion) {
+				t.Errorf("got %v", err)
+			}
+			return
+		}
+		text(t, l)
+		must(t, l.Close())
+	})
+}
+
+// FuzzRecords applies records that were never written, with sums that fit.
+func FuzzRecords(f *testing.F) {
+	all, name, _ := oneSegment(f)
+	offsets := frames(f, all[name])
+	for i, off := range offsets[:len(offsets)-1] {
+		f.Add([]byte(all[name][off+frameHeader:offsets[i+1]]), i > 0)
+	}
+	f.Fuzz(func(t *testing.T, body []byte, batch bool) {
+		h := header{log: 1, salt: 2, number: 1, size: 1 << 20}
+		sector, sum := h.encode()
+		s := &segment{header: h, sum: sum}
+		content := bytes.Clone(sector)
+		b := &builder{}
+		end := end{sequence: 1}
+		put := func(kind frameKind, body []byte) {
+			b.reset(end.chain)
+			refit(b, body)
+			frame := b.frame(kind, end.sequence, s, int64(len(content)))
+			content = append(content, b.buf...)
+			end.sequence, end.chain = end.sequence+1, frame.head
+		}
+		if batch {
+			put(frameCheckpoint, nil)
+			put(frameBatch, body)
+		} else {
+			put(frameCheckpoint, body)
+		}
+		put(frameClose, nil)
+		content = append(content, make([]byte, int(h.size)-min(len(content), int(h.size)))...)
+		l, err := Open(disk(t, map[string]string{segmentName(1): string(content)}), testDir, small())
+		if err == nil {
+			must(t, l.Close())
+		} else if !errors.Is(err, core.ErrCorrupt) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// refit adds records to a frame, with lengths and sums that fit.
+func refit(b *builder, body []byte) {
+	for len(body) > recordFixed {
+		length := min(max(int(little.Uint32(body)), recordFixed), len(body))
+		start := len(b.buf)
+		b.buf = append(b.buf, body[:length-sumBytes]...)
+		b.close(start)
+		body = body[length:]
+	}
+}
