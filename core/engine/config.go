@@ -17,9 +17,8 @@ type Config struct {
 	// Tick is the length of a raft tick in nanoseconds. Default 10 ms.
 	Tick int64
 
-	// Raft is the template for every group; ID and Group are filled in. Its defaults here are 50
-	// ticks (0.5 to 1 s) for elections, 10 (0.1 s) for heartbeats, and messages of 2 MiB. Seed is
-	// mixed with Incarnation.
+	// Raft is the template for every group; ID, Group and Incarnation are filled in. Its defaults
+	// here are 50 ticks (0.5 to 1 s) for elections, 10 (0.1 s) for heartbeats, and messages of 2 MiB.
 	Raft raft.Config
 
 	// SnapshotEntries and SnapshotBytes say after how many applied entries, or bytes of them, a

@@ -57,7 +57,7 @@ func (e *Engine) Open(id core.GroupID, st core.State, log raft.Log) error {
 	}
 	c := e.config.Raft
 	c.ID, c.Group = e.config.Node, id
-	c.Seed ^= uint64(e.config.Incarnation) << 32
+	c.Incarnation = e.config.Incarnation
 	r, err := raft.New(c, st, log)
 	if err != nil {
 		return fmt.Errorf("group %d: %w", id, err)

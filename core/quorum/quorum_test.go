@@ -193,3 +193,18 @@ func ExampleReached() {
 	fmt.Println(committed)
 	// Output: 7
 }
+
+func TestNobodyDecidesNothing(t *testing.T) {
+	var nobody quorum.Joint
+	all := func(core.NodeID) (bool, bool) { return true, true }
+	if got := nobody.Votes(all); got != quorum.Lost {
+		t.Errorf("vote of nobody: got %v, want %v", got, quorum.Lost)
+	}
+	if got := quorum.Reached(nobody, func(core.NodeID) (uint64, bool) { return 9, true }); got != 0 {
+		t.Errorf("reached by nobody: got %d, want 0", got)
+	}
+	names := fmt.Sprint(quorum.Pending, quorum.Won, quorum.Lost, quorum.Result(7))
+	if want := "pending won lost result(7)"; names != want {
+		t.Errorf("got %q, want %q", names, want)
+	}
+}

@@ -28,9 +28,11 @@ type Config struct {
 	// HeartbeatTicks is the time between a leader's heartbeats, in ticks; less than ElectionTicks.
 	// Default 1.
 	HeartbeatTicks int
-	// Seed spreads elections; ID and Group are mixed in. It also names this replica's questions to
-	// the leader, so give each start of a process another one.
+	// Seed spreads elections; ID and Group are mixed in.
 	Seed uint64
+	// Incarnation differs between starts of a replica. It names its questions to the leader, so that
+	// an old answer is never taken for a new one.
+	Incarnation uint32
 
 	// MaxMessageBytes bounds the entries of one Append, and so each entry, by Entry.Size.
 	// Default 1 MiB.

@@ -7,7 +7,7 @@ import (
 
 // Campaign starts an election now, beginning with a pre-vote, unless this replica leads or may not.
 func (r *Raft) Campaign() {
-	if r.err == nil && r.role != Leader {
+	if r.err == nil && r.role != Leader && r.electable() {
 		r.campaign()
 	}
 }
@@ -17,7 +17,7 @@ func (r *Raft) Campaign() {
 // away may be in no log but its own (thesis §4.2.2); and its disk keeps up with the terms, as one
 // that hangs would see a new term with every timeout.
 func (r *Raft) electable() bool {
-	if r.saved.Term != r.term {
+	if r.saved.Term != r.term || r.term >= maxTerm {
 		return false
 	}
 	for n := len(r.eras) - 1; n >= 0; n-- {
@@ -32,13 +32,21 @@ func (r *Raft) electable() bool {
 	return false
 }
 
+// timedOut campaigns, for want of a leader. A replica that may not stand at least stops believing
+// in the old leader, so that it does not ignore those who do.
+func (r *Raft) timedOut() {
+	if r.electable() {
+		r.campaign()
+		return
+	}
+	r.restartTimer()
+	r.becomeFollower(r.term, 0)
+}
+
 // campaign asks whether an election could be won, before anybody's term is raised for it
 // (thesis §9.6).
 func (r *Raft) campaign() {
 	r.restartTimer()
-	if !r.electable() || r.term >= maxTerm {
-		return
-	}
 	r.loseReads()
 	r.role, r.leader = PreCandidate, 0
 	r.clearBallots()

@@ -68,7 +68,7 @@ func New(c Config, st core.State, log Log) (*Raft, error) {
 		log:      journal{disk: log, start: st.Start, last: st.Last},
 	}
 	r.staged.told = standing{Follower, r.term, 0}
-	r.reads.number = r.rand.next()
+	r.reads.number = uint64(c.Incarnation) << 32
 	r.restartTimer()
 	if err := r.recover(st); err != nil {
 		return nil, fmt.Errorf("start group %d: read the log: %w", c.Group, err)
@@ -130,7 +130,7 @@ func (r *Raft) Tick() {
 	}
 	r.tickReads()
 	if r.elapsed >= r.timeout {
-		r.campaign()
+		r.timedOut()
 	}
 }
 

@@ -20,7 +20,8 @@ var (
 
 // onceFailed are seeds that have found a bug. They are run for ever.
 var onceFailed = []uint64{
-	15, // a leader that gave up its own vote did not stand, though nobody else could win
+	15,    // a leader that gave up its own vote did not stand, though nobody else could win
+	16821, // learners that nobody led any more kept believing in their leader, and would not vote
 }
 
 // world is a cluster to which random things happen.

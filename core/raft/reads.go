@@ -108,8 +108,8 @@ func (r *Raft) loseReads() {
 	r.abandonReads()
 }
 
-// askLeader asks the leader on behalf of the reads that wait here. The number must not come again
-// after a restart, or an old answer could be taken for a new one; it starts at random.
+// askLeader asks the leader on behalf of the reads that wait here. The number does not come again
+// after a restart, or an old answer could be taken for a new one.
 func (r *Raft) askLeader() {
 	q := &r.reads
 	if r.err != nil || q.asked > 0 || q.waiting.len() == 0 {

@@ -63,7 +63,7 @@ func fingerprint(entries []core.Entry) uint64 {
 // start brings the node up from its disk.
 func (n *Node) start() error {
 	n.view = n.disk.Clone()
-	n.config.Seed += 1 << 32 // another incarnation
+	n.config.Incarnation++
 	r, err := raft.New(n.config, n.disk.State(), n.disk)
 	if err != nil {
 		return err
