@@ -86,6 +86,7 @@ func (e *Engine) Step(now core.Instant, in *Events, out *Effects) {
 		}
 	}
 	e.snapshots(in)
+	e.unreachable(in, out)
 	e.requests(in, out)
 	e.tick(now, out)
 	e.collect(out)
@@ -119,6 +120,9 @@ func (e *Engine) message(m *core.Message, wall int64, out *Effects) {
 	if g == nil || m.To != e.config.Node {
 		return
 	}
+	if m.From == g.unreachable {
+		g.unreachable = 0 // it is back
+	}
 	switch m.Kind {
 	case core.MsgForward:
 		e.forwarded(g, m, wall, out)
@@ -133,7 +137,7 @@ func (e *Engine) message(m *core.Message, wall int64, out *Effects) {
 	}
 }
 
-// snapshots tells the groups how their snapshots, transfers and connections fare.
+// snapshots tells the groups how their snapshots and transfers fare.
 func (e *Engine) snapshots(in *Events) {
 	for i := range in.Saved {
 		if g := e.touched(in.Saved[i].Group); g != nil {
@@ -145,15 +149,28 @@ func (e *Engine) snapshots(in *Events) {
 			g.raft.SnapshotFailed(l.To)
 		}
 	}
+}
+
+// unreachable tells the groups which members messages were lost to.
+func (e *Engine) unreachable(in *Events, out *Effects) {
 	for _, addr := range in.Unreachable {
 		for _, g := range e.groups {
 			for _, member := range g.members().Members {
 				if member.Addr == addr && member.ID != e.config.Node {
-					g.raft.Unreachable(member.ID)
-					e.touch(g)
+					e.lostSight(g, member.ID, out)
 				}
 			}
 		}
+	}
+}
+
+// lostSight is what it means for a group that a member cannot be reached.
+func (e *Engine) lostSight(g *group, id core.NodeID, out *Effects) {
+	g.raft.Unreachable(id)
+	e.touch(g)
+	if id == g.raft.Leader() {
+		g.unreachable = id
+		e.forwards.lost(g.id, id, out)
 	}
 }
 

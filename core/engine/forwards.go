@@ -15,7 +15,8 @@ type forwards struct {
 
 type forwarded struct {
 	group  core.GroupID
-	token  uint64 // the caller's
+	to     core.NodeID // the leader that was asked
+	token  uint64      // the caller's
 	caller core.Caller
 }
 
@@ -30,8 +31,8 @@ func newForwards(limit int) forwards {
 
 func (f *forwards) full() bool { return len(f.waiting) >= f.limit }
 
-func (f *forwards) add(token uint64, g core.GroupID, q *core.Request) {
-	f.waiting[token] = forwarded{g, q.Token, q.Caller}
+func (f *forwards) add(token uint64, g core.GroupID, to core.NodeID, q *core.Request) {
+	f.waiting[token] = forwarded{g, to, q.Token, q.Caller}
 	f.order.push(deadline{token, f.clock})
 }
 
@@ -50,14 +51,27 @@ func (f *forwards) take(token uint64, g core.GroupID) (forwarded, bool) {
 	return w, true
 }
 
+// lost gives up what a node was asked that cannot be reached any more.
+func (f *forwards) lost(g core.GroupID, to core.NodeID, out *Effects) {
+	for i := range f.order.len() {
+		if w, ok := f.waiting[f.order.at(i).token]; ok && w.group == g && w.to == to {
+			f.giveUp(f.order.at(i).token, w, out)
+		}
+	}
+}
+
+func (f *forwards) giveUp(token uint64, w forwarded, out *Effects) {
+	delete(f.waiting, token)
+	reply := core.Reply{Err: core.ErrUnknownOutcome}
+	out.Answers = append(out.Answers, Answer{w.token, w.caller, reply})
+}
+
 // tick gives up what has waited for longer than ticks: nobody can say what became of it.
 func (f *forwards) tick(ticks int, out *Effects) {
 	f.clock++
 	for f.order.len() > 0 && f.clock-f.order.first().since > ticks {
 		if w, ok := f.waiting[f.order.first().token]; ok {
-			delete(f.waiting, f.order.first().token)
-			reply := core.Reply{Err: core.ErrUnknownOutcome}
-			out.Answers = append(out.Answers, Answer{w.token, w.caller, reply})
+			f.giveUp(f.order.first().token, w, out)
 		}
 		f.order.pop()
 	}

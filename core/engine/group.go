@@ -20,6 +20,8 @@ type group struct {
 	out     raft.Output
 	touched bool
 
+	unreachable core.NodeID // the leader, while messages to it are known to be lost
+
 	batch      []core.Entry // proposals of this Step
 	batchCalls []Call
 	calls      queue[Call]

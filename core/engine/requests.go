@@ -66,10 +66,11 @@ func (e *Engine) reads(g *group, out *Effects) {
 	g.asked.push(read{token: token, requests: fresh})
 }
 
-// forward passes a command on to the leader and remembers who asked.
+// forward passes a command on to the leader and remembers who asked. To a leader that cannot be
+// reached nothing is sent: a command that has not left can be repeated elsewhere.
 func (e *Engine) forward(g *group, q *core.Request, out *Effects) {
 	leader := g.raft.Leader()
-	if leader == 0 {
+	if leader == 0 || leader == g.unreachable {
 		g.answer(q.Caller, q.Token, &core.NotLeaderError{}, out)
 		return
 	}
@@ -78,7 +79,7 @@ func (e *Engine) forward(g *group, q *core.Request, out *Effects) {
 		return
 	}
 	token := e.token()
-	e.forwards.add(token, g.id, q)
+	e.forwards.add(token, g.id, leader, q)
 	g.send(out, core.Message{Kind: core.MsgForward, To: leader, Token: token, Data: q.Data})
 }
 

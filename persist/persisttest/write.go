@@ -89,7 +89,8 @@ func checkCompact(b *bench) error {
 		core.Update{Group: 1, Compact: 700},
 		core.Update{Group: 1, Compact: 300},
 		core.Update{Group: 1, Compact: 1000},
-		core.Update{Group: 1, Entries: entries(1, 1001, 1003)})
+		core.Update{Group: 1, Entries: append(entries(1, 1001, 1003), entries(2, 1003, 1005)...),
+			Snapshot: meta(core.Position{Term: 2, Index: 1004}, 3), Compact: 1003})
 }
 
 func checkInvalid(b *bench) error {

@@ -115,6 +115,24 @@ func TestCrashKeepsTheOrderOfOneName(t *testing.T) {
 	}
 }
 
+// A file that was renamed out of the way of a new one is not lost with its renaming.
+func TestCrashLosesNoSyncedFile(t *testing.T) {
+	for seed := range uint64(200) {
+		m := NewMemory(seed)
+		must(t, WriteFile(m, "x", []byte("old")))
+		must(t, m.Rename("x", "y"))
+		must(t, create(t, m, "x", "new").Sync())
+		after := m.Crash()
+		found := ""
+		for _, name := range strings.Fields(list(t, after, ".")) {
+			found += content(t, after, name)
+		}
+		if !strings.Contains(found, "old") {
+			t.Fatalf("seed %d: the files hold %q", seed, found)
+		}
+	}
+}
+
 func TestCrashOfUnsyncedDirectory(t *testing.T) {
 	m := NewMemory(1)
 	must(t, create(t, m, "x", "hello").Sync())

@@ -47,7 +47,7 @@ func (k OpKind) Changes() bool {
 // Op is an operation that is about to happen.
 type Op struct {
 	Kind   OpKind
-	Path   string
+	Path   string // of a file that is open: as it was when it was opened
 	Offset int64  // of a read, write, truncation or preallocation
 	Length int64  // of a read, write or preallocation, in bytes
 	Number uint64 // counts the operations of this Faulty from 1 on

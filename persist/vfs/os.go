@@ -115,15 +115,6 @@ func (f osFile) Size() (int64, error) {
 	return info.Size(), nil
 }
 
-// retry repeats a system call that a signal interrupted.
-func retry(call func() error) error {
-	for {
-		if err := call(); !errors.Is(err, syscall.EINTR) {
-			return err
-		}
-	}
-}
-
 func sameDir(from, to string) error {
 	if filepath.Dir(from) != filepath.Dir(to) {
 		return fmt.Errorf("rename %s to %s: not in one directory: %w", from, to, fs.ErrInvalid)

@@ -9,7 +9,10 @@ import (
 // Sync is fdatasync: it writes what is needed to read the content back, the length included, and
 // leaves out the time stamps, which would cost a journal commit on every call.
 func (f osFile) Sync() error {
-	err := retry(func() error { return syscall.Fdatasync(int(f.Fd())) })
+	err := syscall.Fdatasync(int(f.Fd()))
+	for errors.Is(err, syscall.EINTR) {
+		err = syscall.Fdatasync(int(f.Fd()))
+	}
 	if err != nil {
 		return &os.PathError{Op: "fdatasync", Path: f.Name(), Err: err}
 	}
@@ -18,7 +21,10 @@ func (f osFile) Sync() error {
 
 // Preallocate is fallocate, or writes zeros where the file system has no such thing.
 func (f osFile) Preallocate(off, n int64) error {
-	err := retry(func() error { return syscall.Fallocate(int(f.Fd()), 0, off, n) })
+	err := syscall.Fallocate(int(f.Fd()), 0, off, n)
+	for errors.Is(err, syscall.EINTR) {
+		err = syscall.Fallocate(int(f.Fd()), 0, off, n)
+	}
 	if errors.Is(err, syscall.EOPNOTSUPP) || errors.Is(err, syscall.ENOSYS) {
 		return extendWithZeros(f, off, n)
 	}

@@ -13,11 +13,10 @@ const (
 
 // cleaner is how far the cleaning of the oldest segment has come.
 type cleaner struct {
-	scan   *scanner
-	end    end
-	offset int64  // records before it have been seen to
-	need   int64  // length of the next record to be moved, if there was no room for it
-	stuck  uint64 // number of a segment that cannot be read
+	scan  *scanner
+	end   end
+	need  int64  // length of the next record to be moved, if there was no room for it
+	stuck uint64 // number of a segment that cannot be read
 }
 
 // dirty reports whether more than half of the log is dead.
@@ -77,9 +76,9 @@ func (l *Log) move(victim *segment, off int64, body []byte, budget, room int64) 
 			return true // cannot be: the frame was verified, and applied once
 		}
 		length := int64(r.place.length)
-		if off >= c.offset && l.alive(victim, off, &r) {
+		if l.alive(victim, off, &r) {
 			written := int64(len(l.builder.buf))
-			if c.offset, c.need = off, length; written > budget || written+length > room {
+			if c.need = length; written > budget || written+length > room {
 				return false
 			}
 			e := r.entry()

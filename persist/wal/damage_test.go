@@ -1,7 +1,6 @@
 package wal
 
 import (
-	"bytes"
 	"errors"
 	"maps"
 	"path/filepath"
@@ -203,8 +202,9 @@ func TestForeignFilesAreRefused(t *testing.T) {
 	other := small()
 	other.Salt = 2
 	m := vfs.NewMemory(1)
-	history(t, open(t, m, other))
-	stranger := files(t, m)[names[0]]
+	l := open(t, m, other)
+	write(t, l, install(1), core.Update{Group: 1, Entries: entries(1, 1, 30, 300)})
+	stranger := files(t, m)[names[1]]
 	newer := []byte(all[names[1]])
 	newer[8]++
 	little.PutUint32(newer[12:], headerSum(newer))
@@ -294,12 +294,12 @@ func TestReadsReportMisdirection(t *testing.T) {
 // What a failed sync lost must not come back to be relied upon because the system still shows it.
 func TestFsyncOnceFails(t *testing.T) {
 	m := vfs.NewMemory(1)
-	var path string
 	failing := false
 	l := open(t, vfs.NewFaulty(m, func(op vfs.Op) error {
 		if failing && op.Kind == vfs.OpSync {
-			failing, path = false, op.Path
-			return errors.Join(syscall.EIO, m.FailSync(op.Path))
+			failing = false
+			must(t, m.FailSync(filepath.Join(testDir, segmentName(1))))
+			return syscall.EIO
 		}
 		return nil
 	}), small())
@@ -316,7 +316,7 @@ func TestFsyncOnceFails(t *testing.T) {
 	l = open(t, m, small())
 	shown := text(t, l)
 	if shown == before {
-		t.Fatalf("nothing of what was lost in %s is shown: the test tests nothing", path)
+		t.Fatal("nothing of what was lost is shown: the test tests nothing")
 	}
 	l = open(t, m.CrashWith(vfs.Cut{}), small())
 	if got := text(t, l); got != shown {
@@ -403,6 +403,153 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
+// forged is a segment with frames of any content, all of whose sums fit.
+type forged struct {
+	s        *segment
+	sequence uint64
+	chain    uint32
+	content  []byte
+}
+
+func forge() *forged {
+	h := header{log: 1, salt: 2, number: 1, size: 1 << 16}
+	sector, sum := h.encode()
+	return &forged{s: &segment{header: h, sum: sum}, sequence: 1, content: sector}
+}
+
+// put adds a frame with these records, whose lengths and sums are made to fit.
+func (g *forged) put(kind frameKind, records []byte) {
+	b := &builder{}
+	b.reset(g.chain)
+	for len(records) > recordFixed {
+		length := min(max(int(little.Uint32(records)), recordFixed), len(records))
+		start := len(b.buf)
+		b.buf = append(b.buf, records[:length-sumBytes]...)
+		b.close(start)
+		records = records[length:]
+	}
+	f := b.frame(kind, g.sequence, g.s, int64(len(g.content)))
+	g.content = append(g.content, b.buf...)
+	g.sequence, g.chain = g.sequence+1, f.head
+}
+
+// open opens a log that consists of the segment.
+func (g *forged) open(t testing.TB) (*Log, error) {
+	t.Helper()
+	rest := max(0, int(g.s.size)-len(g.content))
+	content := string(g.content) + strings.Repeat("\x00", rest)
+	return Open(disk(t, map[string]string{segmentName(1): content}), testDir, small())
+}
+
+// records are the records of an update.
+func records(u core.Update) []byte {
+	b := &builder{}
+	b.reset(0)
+	b.update(&u, core.Position{})
+	return b.buf[frameHeader:]
+}
+
+func checkpoint(g core.GroupID, st core.State) []byte {
+	b := &builder{}
+	b.reset(0)
+	b.group(g, &st)
+	return b.buf[frameHeader:]
+}
+
+// Frames and records may be whole and yet not be what comes next.
+func TestWholeFramesMustFit(t *testing.T) {
+	add := records(core.Update{Group: 1, Entries: entries(1, 1, 3, 10)})
+	state := checkpoint(1, core.State{Snapshot: *meta(0, 0)})
+	for what, c := range map[string]struct {
+		forge func(g *forged)
+		sound bool
+	}{
+		"a log": {func(g *forged) { g.put(frameBatch, add) }, true},
+		"a skipped sequence": {func(g *forged) {
+			g.sequence++
+			g.put(frameBatch, add)
+		}, false},
+		"a repeated sequence": {func(g *forged) {
+			g.sequence--
+			g.put(frameBatch, add)
+		}, false},
+		"another chain": {func(g *forged) {
+			g.chain++
+			g.put(frameBatch, add)
+		}, false},
+		"a second checkpoint": {func(g *forged) { g.put(frameCheckpoint, state) }, false},
+		"an unknown group": {func(g *forged) {
+			g.put(frameBatch, records(core.Update{Group: 2, Compact: 0, Entries: entries(1, 1, 2, 1)}))
+		}, false},
+		"a gap": {func(g *forged) {
+			g.put(frameBatch, records(core.Update{Group: 1, Entries: entries(1, 3, 4, 1)}))
+		}, false},
+		"a group record in a batch": {func(g *forged) { g.put(frameBatch, state) }, false},
+	} {
+		g := forge()
+		g.put(frameCheckpoint, state)
+		c.forge(g)
+		l, err := g.open(t)
+		if err == nil {
+			must(t, l.Close())
+		}
+		if c.sound != (err == nil) || err != nil && !errors.Is(err, core.ErrCorrupt) {
+			t.Errorf("%s: got %v", what, err)
+		}
+	}
+	g := forge()
+	g.put(frameBatch, records(core.Update{Group: 1, Install: meta(0, 0)}))
+	if _, err := g.open(t); !errors.Is(err, core.ErrCorrupt) {
+		t.Errorf("a log that does not begin with a checkpoint: got %v", err)
+	}
+}
+
+// A checkpoint in a later segment says again what the log has come to.
+func TestCheckpointsMustAgree(t *testing.T) {
+	for what, change := range map[string]func(*core.State){
+		"":         func(*core.State) {},
+		"hard":     func(st *core.State) { st.Hard.Vote = 9 },
+		"start":    func(st *core.State) { st.Start.Term = 9 },
+		"last":     func(st *core.State) { st.Last.Index = 9 },
+		"snapshot": func(st *core.State) { st.Snapshot.Membership = core.Membership{} },
+	} {
+		state := core.State{Snapshot: *meta(0, 0)}
+		x := index{groups: map[core.GroupID]*group{1: {State: state}}}
+		change(&state)
+		if err := x.checkpoint(checkpoint(1, state), 1, false); (err == nil) != (what == "") {
+			t.Errorf("another %q: got %v", what, err)
+		}
+	}
+	x := index{groups: map[core.GroupID]*group{}}
+	wantErr(t, "too many groups", x.checkpoint(checkpoint(1, core.State{}), 1, false), errRecord)
+	x.groups[1] = &group{}
+	wantErr(t, "too few groups", x.checkpoint(nil, 0, false), errRecord)
+}
+
+// A frame whose header is new and whose records are older ones of the same length is not whole.
+func TestFrameNeedsItsOwnRecords(t *testing.T) {
+	g := forge()
+	first, second := &builder{}, &builder{}
+	for i, b := range []*builder{first, second} {
+		b.reset(7)
+		b.update(&core.Update{Group: 1, Entries: entries(core.Term(i+1), 1, 3, 50)}, core.Position{})
+	}
+	f := first.frame(frameBatch, 3, g.s, firstFrame)
+	if err := f.verify(first.buf[frameHeader:][:f.length]); err != nil {
+		t.Errorf("its own records: %v", err)
+	}
+	wantErr(t, "older records", f.verify(second.buf[frameHeader:][:f.length]), errSum)
+	if _, ok := g.s.frameAt(first.buf, firstFrame); !ok {
+		t.Error("the frame is not found where it was written")
+	}
+	if _, ok := g.s.frameAt(first.buf, firstFrame+frameAlign); ok {
+		t.Error("the frame is found where it was not written")
+	}
+	if _, ok := (&segment{sum: g.s.sum + 1}).frameAt(first.buf, firstFrame); ok {
+		t.Error("the frame is found in another segment")
+	}
+}
+
 // FuzzRecords applies records that were never written, with sums that fit.
 func FuzzRecords(f *testing.F) {
 	all, name, _ := oneSegment(f)
@@ -411,43 +558,19 @@ func FuzzRecords(f *testing.F) {
 		f.Add([]byte(all[name][off+frameHeader:offsets[i+1]]), i > 0)
 	}
 	f.Fuzz(func(t *testing.T, body []byte, batch bool) {
-		h := header{log: 1, salt: 2, number: 1, size: 1 << 20}
-		sector, sum := h.encode()
-		s := &segment{header: h, sum: sum}
-		content := bytes.Clone(sector)
-		b := &builder{}
-		end := end{sequence: 1}
-		put := func(kind frameKind, body []byte) {
-			b.reset(end.chain)
-			refit(b, body)
-			frame := b.frame(kind, end.sequence, s, int64(len(content)))
-			content = append(content, b.buf...)
-			end.sequence, end.chain = end.sequence+1, frame.head
-		}
+		g := forge()
 		if batch {
-			put(frameCheckpoint, nil)
-			put(frameBatch, body)
+			g.put(frameCheckpoint, checkpoint(1, core.State{Snapshot: *meta(0, 0)}))
+			g.put(frameBatch, body)
 		} else {
-			put(frameCheckpoint, body)
+			g.put(frameCheckpoint, body)
 		}
-		put(frameClose, nil)
-		content = append(content, make([]byte, int(h.size)-min(len(content), int(h.size)))...)
-		l, err := Open(disk(t, map[string]string{segmentName(1): string(content)}), testDir, small())
+		g.put(frameClose, nil)
+		l, err := g.open(t)
 		if err == nil {
 			must(t, l.Close())
 		} else if !errors.Is(err, core.ErrCorrupt) {
 			t.Errorf("got %v", err)
 		}
 	})
-}
-
-// refit adds records to a frame, with lengths and sums that fit.
-func refit(b *builder, body []byte) {
-	for len(body) > recordFixed {
-		length := min(max(int(little.Uint32(body)), recordFixed), len(body))
-		start := len(b.buf)
-		b.buf = append(b.buf, body[:length-sumBytes]...)
-		b.close(start)
-		body = body[length:]
-	}
 }

@@ -19,7 +19,8 @@ import (
 // *core.CorruptError, and no file is touched:
 //
 //  1. Nothing was ever written behind it: no header of a later frame is in the segment, and none at
-//     the start of the segment that follows.
+//     the start of the segment that follows. A header in its place is that of the frame that the
+//     log was about to write.
 //  2. The segment does not have to go on: a sealed one is followed by another, and a file that is
 //     shorter than it was made has not lost anything but room.
 //
@@ -224,6 +225,9 @@ func (r *recovery) stop(c *scanner, f frame, cause error, after []*segment) erro
 		if used || i > 0 || c.at == firstFrame {
 			return damaged("but %s follows", s.path)
 		}
+	}
+	if f.kind != 0 && r.sequence != 0 && (f.sequence != r.sequence || f.previous != r.chain) {
+		return damaged("and what is there was not being written")
 	}
 	off, found, err := c.later(r.sequence)
 	if err != nil {

@@ -13,6 +13,9 @@ var constantCalls = []string{
 	"strings.NewReplacer", "reflect.TypeFor",
 }
 
+// constants are variables of the standard library that never change, and may have a shorter name.
+var constants = []string{"binary.LittleEndian", "binary.BigEndian"}
+
 // checkVariables is rule 28 but for init. Tests may have what variables they like.
 func checkVariables(p *Package, report Report) {
 	for _, f := range p.code() {
@@ -56,12 +59,17 @@ func (p *Package) constant(e ast.Expr) bool {
 		return p.constant(e.X)
 	case *ast.CompositeLit:
 		return p.table(e.Type)
+	case *ast.SelectorExpr:
+		return slices.Contains(constants, name(e))
 	case *ast.CallExpr:
 		if callee := name(e.Fun); slices.Contains(constantCalls, callee) {
 			return true
 		}
 		if literal, ok := e.Fun.(*ast.FuncLit); ok {
 			return p.returnsTable(literal.Type)
+		}
+		if p.table(e.Fun) { // a conversion
+			return true
 		}
 		called, ok := e.Fun.(*ast.Ident)
 		if !ok {
@@ -80,10 +88,11 @@ func (p *Package) returnsTable(f *ast.FuncType) bool {
 	return f.Results != nil && len(f.Results.List) == 1 && p.table(f.Results.List[0].Type)
 }
 
-// table reports whether a type is a map, a slice, an array, or a name for one.
+// table reports whether a type is a map, a slice, an array, or a name for one. A channel, that is
+// closed for good, counts too.
 func (p *Package) table(e ast.Expr) bool {
 	switch e := e.(type) {
-	case *ast.MapType, *ast.ArrayType:
+	case *ast.MapType, *ast.ArrayType, *ast.ChanType:
 		return true
 	case *ast.StarExpr:
 		return p.table(e.X)

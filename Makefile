@@ -1,0 +1,48 @@
+# Everything that is done often. `make help` lists it.
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+PACKAGE := github.com/tidelock-raft/tidelock
+LDFLAGS := -s -w -X $(PACKAGE)/cli/internal/build.version=$(VERSION)
+PROGRAMS := raft-node raft-client tidelock
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.DEFAULT_GOAL := build
+.PHONY: build test race lint e2e bench cluster status demo stop clean help
+
+build: ## build raft-node, raft-client and tidelock (the default)
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o . $(PROGRAMS:%=./cli/%)
+
+test: ## run all tests, the style sheet's among them
+	.ci/test ./...
+
+race: ## run all tests under the race detector
+	.ci/test -race ./...
+
+e2e: ## run the tests that start real processes, afresh
+	.ci/test -count=1 ./cli/internal/e2e
+
+lint: ## gofmt, go vet, staticcheck
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
+	go vet ./...
+	go run $(STATICCHECK) ./...
+
+bench: ## run the benchmarks of the packages
+	go test -run '^$$' -bench . -benchmem ./...
+
+cluster: build ## start three nodes in the background; data, logs and pids are under ./cluster
+	examples/cluster.sh start
+
+status: ## show the nodes of `make cluster`
+	examples/cluster.sh status
+
+stop: ## stop the nodes of `make cluster`; their data stays
+	examples/cluster.sh stop
+
+demo: build ## write, kill the leader, go on, lose nothing: on a fresh cluster of its own
+	examples/demo.sh
+
+clean: ## remove the programs
+	rm -f $(PROGRAMS)
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,0 +1,77 @@
+package e2e
+
+import (
+	"context"
+	"sync"
+	"testing"
+
+	"github.com/tidelock-raft/tidelock/scripting"
+	"github.com/tidelock-raft/tidelock/transport/client"
+)
+
+// TestLateNodeCatchesUpBySnapshot writes 200,000 entries while a node is down, so that the log no
+// longer reaches back to where it stands.
+func TestLateNodeCatchesUpBySnapshot(t *testing.T) {
+	const entries = 200_000
+	c := programs.Cluster(t, 3, "--script", tallyScript(t), "--snapshot-entries", "20000",
+		"--store.wal.segment", "4MiB")
+	leader := c.Node(c.Leader(t))
+	late := c.Node(leader.ID%3 + 1)
+	y := newTally(t, c)
+	y.add(t.Context(), t)
+	c.Settled(t, 3)
+	last := c.Status(t)[late.ID].LastIndex
+	late.Kill(t)
+
+	flood(t, y, entries)
+	status := c.Status(t)[leader.ID]
+	if status.FirstIndex <= last+1 || status.SnapshotIndex == 0 {
+		t.Fatalf("the log still begins at %d, the late node is at %d", status.FirstIndex, last)
+	}
+	late.Restart(t)
+	stop := y.load(t, 4) // the tail comes while the snapshot is on its way
+	Eventually(t, "the late node to have the snapshot", func() bool {
+		return c.Status(t)[late.ID].SnapshotIndex > last
+	})
+	stop()
+	c.Settled(t, 3)
+	late.WaitFor(t, "receiving snapshot")
+	y.check(t, late)
+	if applied := c.Status(t)[late.ID].AppliedIndex; applied < entries {
+		t.Errorf("the late node has applied %d entries, want at least %d", applied, entries)
+	}
+}
+
+// flood adds numbers as fast as the cluster takes them.
+func flood(t *testing.T, y *tally, numbers int) {
+	t.Helper()
+	const workers, window = 4, 256
+	var group sync.WaitGroup
+	for range workers {
+		group.Go(func() {
+			room := make(chan struct{}, window)
+			for range numbers / workers {
+				n := y.next.Add(1)
+				data, err := scripting.EncodeCall("add", n)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				room <- struct{}{}
+				y.client.Go(context.Background(), client.Request{Data: data},
+					func(_ client.Reply, err error) {
+						y.mu.Lock()
+						defer y.mu.Unlock()
+						if y.acked[n] = err == nil; err != nil {
+							t.Errorf("add %d: %v", n, err)
+						}
+						<-room
+					})
+			}
+			for range window {
+				room <- struct{}{}
+			}
+		})
+	}
+	group.Wait()
+}

@@ -1,0 +1,124 @@
+package remote
+
+import (
+	"context"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/tidelock-raft/tidelock/cli/internal/exit"
+	"github.com/tidelock-raft/tidelock/cli/internal/program"
+	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/transport/client"
+)
+
+// Client is what the commands need of a *client.Client.
+type Client interface {
+	Do(ctx context.Context, r client.Request) (client.Reply, error)
+	Status(ctx context.Context, endpoint string) (core.NodeStatus, error)
+	Close() error
+}
+
+// Env is what a command is made with.
+type Env struct {
+	program.Streams
+	Connect func(client.Config) (Client, error)
+}
+
+// Dial is the Connect of Env outside of tests.
+func Dial(c client.Config) (Client, error) { return client.New(c) }
+
+// Options are what the flags that all commands share come to.
+type Options struct {
+	Env
+	Endpoints []Endpoint
+	Target    string // the address of the one node to ask; empty: whoever can answer
+	Timeout   time.Duration
+	JSON      bool
+	Level     core.ReadLevel // of queries
+}
+
+// defaultEndpoints are those of three nodes on this machine, started with nothing but an id.
+const defaultEndpoints = "127.0.0.1:8101,127.0.0.1:8102,127.0.0.1:8103"
+
+// Flags are the flags of every command.
+func Flags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{
+			Name: "endpoints", Value: defaultEndpoints, EnvVars: []string{"RAFT_ENDPOINTS"},
+			Usage: "API addresses of nodes, `LIST` of host:port or id=host:port",
+		},
+		&cli.Uint64Flag{
+			Name: "target", EnvVars: []string{"RAFT_TARGET"}, DefaultText: "any node",
+			Usage: "ask the node with this `ID` and no other, which does not pass the request on",
+		},
+		&cli.DurationFlag{
+			Name: "timeout", Value: client.DefaultTimeout, EnvVars: []string{"RAFT_TIMEOUT"},
+			Usage: "give up after this `TIME`",
+		},
+		&cli.StringFlag{
+			Name: "output", Value: "table", EnvVars: []string{"RAFT_OUTPUT"},
+			Usage: "`FORMAT`: table for people, json for programs",
+		},
+	}
+}
+
+// QueryFlags are the flags of commands that read.
+func QueryFlags() []cli.Flag {
+	return append(Flags(), &cli.StringFlag{
+		Name: "read", Value: "linearizable", EnvVars: []string{"RAFT_READ"},
+		Usage: "`LEVEL`: linearizable sees every write acknowledged before; stale is whatever the " +
+			"node holds",
+	})
+}
+
+// Any is a number of arguments that is not bounded.
+const Any = -1
+
+// Parse reads the flags, and checks that there are at least least and at most most arguments.
+func Parse(env Env, c *cli.Context, least, most int) (Options, error) {
+	o := Options{Env: env, Timeout: c.Duration("timeout"), Level: core.Linearizable}
+	switch n := c.NArg(); {
+	case n < least:
+		return o, exit.Usagef("%s: %d arguments given, want %s", c.Command.Name, n, c.Command.ArgsUsage)
+	case most != Any && n > most && most == 0:
+		return o, exit.Usagef("%s: %d arguments given, want none", c.Command.Name, n)
+	case most != Any && n > most:
+		return o, exit.Usagef("%s: %d arguments given, want %s", c.Command.Name, n, c.Command.ArgsUsage)
+	}
+	var err error
+	if o.Endpoints, err = ParseEndpoints(c.String("endpoints")); err != nil {
+		return o, err
+	}
+	if id := core.NodeID(c.Uint64("target")); id != 0 {
+		if o.Target, err = addressOf(id, o.Endpoints, c.IsSet("endpoints")); err != nil {
+			return o, err
+		}
+	}
+	if o.Timeout <= 0 {
+		return o, exit.Usagef("--timeout is %v, want more than nothing", o.Timeout)
+	}
+	switch output := c.String("output"); output {
+	case "table", "json":
+		o.JSON = output == "json"
+	default:
+		return o, exit.Usagef("--output is %q, want table or json", output)
+	}
+	switch level := c.String("read"); level {
+	case "", "linearizable":
+	case "stale":
+		o.Level = core.Stale
+	default:
+		return o, exit.Usagef("--read is %q, want linearizable or stale", level)
+	}
+	return o, nil
+}
+
+// connect makes a client for the options.
+func (o Options) connect() (Client, error) {
+	c := client.Config{Timeout: o.Timeout}
+	for _, e := range o.Endpoints {
+		c.Endpoints = append(c.Endpoints, e.Address)
+	}
+	return o.Connect(c)
+}

@@ -1,0 +1,109 @@
+package remote
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/tidelock-raft/tidelock/cli/internal/exit"
+	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/scripting"
+	"github.com/tidelock-raft/tidelock/transport/client"
+)
+
+// Call is one command or query of the machine.
+type Call struct {
+	Kind core.RequestKind
+	Name string
+	Args []any
+}
+
+// Command is a call that goes through the log.
+func Command(name string, args ...any) Call { return Call{core.RequestCommand, name, args} }
+
+// Query is a call that only reads.
+func Query(name string, args ...any) Call { return Call{core.RequestQuery, name, args} }
+
+// Literals turns words into arguments: what reads as JSON is that value, anything else is text.
+func Literals(words []string) []any {
+	args := make([]any, len(words))
+	for i, word := range words {
+		decoder := json.NewDecoder(bytes.NewReader([]byte(word)))
+		decoder.UseNumber()
+		var value any
+		err := decoder.Decode(&value)
+		if _, more := decoder.Token(); err != nil || more != io.EOF {
+			value = word
+		}
+		args[i] = value
+	}
+	return args
+}
+
+// Session makes calls over one client.
+type Session struct {
+	options Options
+	client  Client
+}
+
+// Open makes a session; it is to be closed.
+func (o Options) Open() (*Session, error) {
+	c, err := o.connect()
+	if err != nil {
+		return nil, err
+	}
+	return &Session{o, c}, nil
+}
+
+// Close ends the session.
+func (s *Session) Close() { _ = s.client.Close() }
+
+// Run makes one call in a session of its own and prints its outcome. An error is printed too, and
+// returned as reported.
+func (o Options) Run(ctx context.Context, c Call) error {
+	s, err := o.Open()
+	if err != nil {
+		return o.Report(err, 0)
+	}
+	defer s.Close()
+	if err := s.Call(ctx, c); err != nil {
+		return o.Report(err, 0)
+	}
+	return nil
+}
+
+// Call makes one call and prints its outcome, unless that is an error.
+func (s *Session) Call(ctx context.Context, c Call) error {
+	data, err := scripting.EncodeCall(c.Name, c.Args...)
+	if err != nil {
+		return exit.Mark(err, exit.ErrUsage)
+	}
+	reply, err := s.client.Do(ctx, client.Request{
+		Kind: c.Kind, Level: s.options.Level, Data: data,
+		Target: s.options.Target, Local: s.options.Target != "",
+	})
+	if err != nil {
+		return err
+	}
+	value, err := scripting.DecodeValue(reply.Value)
+	if err != nil {
+		return fmt.Errorf("decode reply of %s: %w", reply.Endpoint, err)
+	}
+	if c.Kind == core.RequestQuery {
+		return s.options.printValue(value)
+	}
+	return s.options.printOutcome(value, reply)
+}
+
+// Report prints an error as a line of JSON and returns it as reported. A line that is not zero is
+// that of a batch.
+func (o Options) Report(err error, line int) error {
+	body := exit.BodyOf(err)
+	body.Line = line
+	if printErr := body.Print(o.Out); printErr != nil {
+		return printErr
+	}
+	return exit.Reported(err)
+}

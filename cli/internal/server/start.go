@@ -1,0 +1,77 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/core/engine"
+	"github.com/tidelock-raft/tidelock/core/node"
+	"github.com/tidelock-raft/tidelock/core/raft"
+	"github.com/tidelock-raft/tidelock/transport/api/native"
+)
+
+// start connects the parts and runs the node until ctx ends or the node stops by itself. It closes
+// everything that is open.
+func start(ctx context.Context, p *parts) error {
+	n, err := node.New(p.nodeConfig(uint32(time.Now().UnixNano())))
+	if err != nil {
+		return closeAll(fmt.Errorf("open node: %w", err), p.store)
+	}
+	transport, err := p.transport(n)
+	if err != nil {
+		return closeAll(err, n)
+	}
+	n.Start(transport)
+	api, err := native.Serve(native.Config{
+		Listen: p.APIListen, APIAddr: p.apiAddr, Logger: p.Log,
+	}, n)
+	if err != nil {
+		return closeAll(err, n)
+	}
+	p.Log.Info("node is running", "cluster", p.Cluster, "peers", p.Listen, "clients", api.Addr(),
+		"data", p.Dir, "seed", p.Seed, "version", p.Version)
+	select {
+	case <-ctx.Done():
+		p.Log.Info("node is stopping")
+	case <-n.Done():
+		p.Log.Error("node has stopped", "err", n.Err())
+	}
+	return closeAll(nil, api, n)
+}
+
+// nodeConfig says what the node is made of. The incarnation differs from start to start.
+func (p *parts) nodeConfig(incarnation uint32) node.Config {
+	return node.Config{
+		Engine: engine.Config{
+			Node: p.ID, Incarnation: max(incarnation, 1), Tick: p.Tick.Nanoseconds(),
+			Raft: raft.Config{
+				ElectionTicks:  int(p.Election / p.Tick),
+				HeartbeatTicks: int(p.Heartbeat / p.Tick),
+				Seed:           p.Seed,
+			},
+			SnapshotEntries: p.SnapshotEntries, SnapshotBytes: p.SnapshotBytes,
+		},
+		Cluster: clusterID(p.Cluster), Version: p.Version,
+		Groups:    []node.Group{{ID: core.DefaultGroup, Members: p.membership()}},
+		Store:     p.store,
+		Snapshots: p.snapshots, Machine: p.machine, Log: p.Log,
+	}
+}
+
+// apiAddr tells clients where to find a node.
+func (p *parts) apiAddr(id core.NodeID) string {
+	if id == p.ID {
+		if hostOf(p.APIListen) == "" {
+			return ""
+		}
+		return p.APIListen
+	}
+	for _, peer := range p.Peers {
+		if peer.ID == id {
+			return peer.API
+		}
+	}
+	return ""
+}

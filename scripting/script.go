@@ -1,0 +1,295 @@
+package scripting
+
+import (
+	"fmt"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/scripting/sandbox"
+	"github.com/tidelock-raft/tidelock/scripting/state"
+	"github.com/tidelock-raft/tidelock/scripting/value"
+)
+
+// globals are the names that a script has besides the libraries of the sandbox.
+var globals = []string{"ctx", "fail", "state"}
+
+// maxIterations is how many loops over collections one command may begin, writes between them.
+const maxIterations = 1 << 10
+
+// script is a loaded program: an interpreter and what the program told about itself.
+type script struct {
+	vm                *sandbox.VM
+	name              string
+	version           int
+	collections       []collection
+	commands, queries map[string]*lua.LFunction
+	invariant         *lua.LFunction
+
+	view  *state.View  // what is read
+	space *state.Space // what is written; nil: nothing may be
+	entry *core.Entry  // the command; nil: it is a query
+	loops []*state.View
+	wrote bool // since the last of loops was made
+	key   []byte
+	buf   []byte
+	page  []state.Pair
+
+	single  []byte // the key under which a state.value stands
+	nothing []byte // the result of a call that returns nothing
+}
+
+// collection is a declared state.map or state.value.
+type collection struct {
+	name    string
+	single  bool   // a state.value
+	initial []byte // of a state.value; empty: nil
+}
+
+// load runs a program in a new interpreter. Every error is a *ScriptError.
+func load(p *sandbox.Program) (*script, error) {
+	s := &script{
+		vm: sandbox.New(), single: state.StringKey(nil, ""), nothing: value.AppendNil(nil),
+	}
+	s.vm.Mark = func() int {
+		if s.space == nil {
+			return 0
+		}
+		return s.space.Mark()
+	}
+	s.vm.Rollback = func(mark int) {
+		if s.space != nil {
+			s.space.Rollback(mark)
+			s.wrote = true
+		}
+	}
+	s.vm.Define("", map[string]sandbox.Function{"fail": fail})
+	s.vm.Define("ctx", s.context())
+	s.vm.Define("state", s.declarations())
+	result, err := s.vm.Load(p)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.define(p, result)
+}
+
+// newSpace makes the state that a cluster begins with.
+func (s *script) newSpace() *state.Space {
+	names := make([]string, len(s.collections))
+	for i, c := range s.collections {
+		names[i] = c.name
+	}
+	space := state.New(names)
+	for i, c := range s.collections {
+		space.Set(i, s.single, c.initial)
+	}
+	space.Commit()
+	return space
+}
+
+// define reads the table that the script returned.
+func (s *script) define(p *sandbox.Program, result lua.LValue) (err error) {
+	t, ok := result.(*lua.LTable)
+	if !ok {
+		return p.Refuse("the script returns %s; it must return a table like "+
+			"{name = ..., version = 1, commands = {...}, queries = {...}}", article(result))
+	}
+	fields, _ := s.vm.Plain(t)
+	for k, v := fields.Next(lua.LNil); k != lua.LNil && err == nil; k, v = fields.Next(k) {
+		err = s.field(p, k, v)
+	}
+	switch {
+	case err != nil:
+		return err
+	case s.name == "":
+		return p.Refuse("the returned table has no name; add name = \"...\"")
+	case s.version == 0:
+		return p.Refuse("the returned table has no version; add version = 1")
+	case len(s.commands) == 0:
+		return p.Refuse("the returned table has no commands; " +
+			"add commands = {name = function(...) ... end}")
+	}
+	return nil
+}
+
+func (s *script) field(p *sandbox.Program, k, v lua.LValue) (err error) {
+	switch k {
+	case lua.LString("name"):
+		name, ok := v.(lua.LString)
+		if !ok || !isName(string(name)) {
+			return p.Refuse("name must be letters, digits, _ or -, at most %d", state.MaxName)
+		}
+		s.name = string(name)
+	case lua.LString("version"):
+		n, ok := v.(lua.LNumber)
+		if s.version = int(n); !ok || lua.LNumber(s.version) != n || n < 1 || n > 1<<31 {
+			return p.Refuse("version must be an integer from 1 on")
+		}
+	case lua.LString("commands"):
+		s.commands, err = s.handlers(p, "commands", v)
+	case lua.LString("queries"):
+		s.queries, err = s.handlers(p, "queries", v)
+	case lua.LString("invariant"):
+		s.invariant, err = handler(p, "invariant", v)
+	case lua.LString("migrate"):
+		_, err = handler(p, "migrate", v)
+	default:
+		return p.Refuse("the returned table has a field '%s'; there are name, version, commands, "+
+			"queries, invariant and migrate", shown(k))
+	}
+	return err
+}
+
+// handlers reads a table of functions.
+func (s *script) handlers(
+	p *sandbox.Program, field string, v lua.LValue,
+) (map[string]*lua.LFunction, error) {
+	t, ok := v.(*lua.LTable)
+	if !ok {
+		return nil, p.Refuse("%s is %s; it must be a table of functions", field, article(v))
+	}
+	named := map[string]*lua.LFunction{}
+	fields, _ := s.vm.Plain(t)
+	for k, v := fields.Next(lua.LNil); k != lua.LNil; k, v = fields.Next(k) {
+		name, ok := k.(lua.LString)
+		if !ok || !isName(string(name)) {
+			return nil, p.Refuse("%s has a field '%s'; names are letters, digits, _ or -, at most %d",
+				field, shown(k), state.MaxName)
+		}
+		f, err := handler(p, field+"."+string(name), v)
+		if err != nil {
+			return nil, err
+		}
+		named[string(name)] = f
+	}
+	return named, nil
+}
+
+func handler(p *sandbox.Program, field string, v lua.LValue) (*lua.LFunction, error) {
+	f, ok := v.(*lua.LFunction)
+	if !ok || f.IsG {
+		return nil, p.Refuse("%s is %s; it must be a function of the script", field, article(v))
+	}
+	return f, nil
+}
+
+// isName reports whether a machine, a command or a collection may be called so.
+func isName(s string) bool {
+	letters := "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
+	return s != "" && len(s) <= state.MaxName && strings.Trim(s, letters) == ""
+}
+
+func article(v lua.LValue) string {
+	switch v.(type) {
+	case *lua.LNilType:
+		return "nothing"
+	case *lua.LFunction:
+		return "a built-in function"
+	}
+	return "a " + v.Type().String()
+}
+
+// shown is a key for messages.
+func shown(k lua.LValue) string {
+	switch k := k.(type) {
+	case lua.LString:
+		return string(k[:min(len(k), state.MaxName)])
+	case lua.LNumber:
+		return sandbox.FormatNumber(float64(k))
+	}
+	return k.Type().String()
+}
+
+// context is what a command may know about its entry.
+func (s *script) context() map[string]sandbox.Function {
+	of := func(name string, read func(e *core.Entry) float64) sandbox.Function {
+		return func(v *sandbox.VM) int {
+			if s.entry == nil {
+				v.L.RaiseError("ctx.%s may be used in commands only; "+
+					"store it in a command, or pass it as an argument", name)
+			}
+			v.L.Push(lua.LNumber(read(s.entry)))
+			return 1
+		}
+	}
+	return map[string]sandbox.Function{
+		"index": of("index", func(e *core.Entry) float64 { return float64(e.Index) }),
+		"term":  of("term", func(e *core.Entry) float64 { return float64(e.Term) }),
+		"time":  of("time", func(e *core.Entry) float64 { return float64(e.Time / 1e6) }),
+	}
+}
+
+// query answers a request from a view.
+func (s *script) query(v *state.View, request []byte) core.Result {
+	s.entry, s.space, s.view = nil, nil, v
+	s.vm.Seed(0, false)
+	return s.answer(s.queries, UnknownQuery, request)
+}
+
+// run calls a function without arguments as a query.
+func (s *script) run(v *state.View, f *lua.LFunction) core.Result {
+	s.entry, s.space, s.view = nil, nil, v
+	s.vm.Seed(0, false)
+	s.vm.Begin(f)
+	return s.finish("invariant", 0)
+}
+
+// answer decodes a call, makes it, and encodes what comes of it.
+func (s *script) answer(
+	handlers map[string]*lua.LFunction, unknown string, data []byte,
+) core.Result {
+	c, err := openCall(data)
+	if err != nil {
+		return failed(BadArguments, err.Error())
+	}
+	f := handlers[text(c.name)]
+	if f == nil {
+		return failed(unknown,
+			fmt.Sprintf("%s has no '%s'", s.name, clip(string(c.name), state.MaxName)))
+	}
+	if most := int(f.Proto.NumParameters); c.arguments > most && f.Proto.IsVarArg == 0 {
+		return failed(BadArguments,
+			fmt.Sprintf("%s takes %d arguments, got %d", c.name, most, c.arguments))
+	}
+	s.vm.Begin(f)
+	for range c.arguments {
+		v, err := s.decode(&c.r, 0)
+		if err != nil {
+			s.vm.Abandon()
+			return failedBy(BadArguments, err)
+		}
+		s.vm.L.Push(v)
+	}
+	if c.r.More() {
+		s.vm.Abandon()
+		return failed(BadArguments, "bytes behind the call")
+	}
+	return s.finish(text(c.name), c.arguments)
+}
+
+// finish makes the call that was begun.
+func (s *script) finish(name string, arguments int) core.Result {
+	v, problem := s.vm.Run(arguments)
+	if problem != nil {
+		return s.failure(problem)
+	}
+	if v == lua.LNil {
+		return core.Result{Value: s.nothing}
+	}
+	encoded, err := s.encode(s.buf[:0], v, 0)
+	if err != nil {
+		return failedBy(Error, fmt.Errorf("the result of %s: %w", name, err))
+	}
+	s.buf = encoded
+	return core.Result{Value: append([]byte(nil), encoded...)}
+}
+
+// release ends the loops of a command.
+func (s *script) release() {
+	for _, v := range s.loops {
+		v.Release()
+	}
+	clear(s.loops)
+	s.loops, s.wrote = s.loops[:0], false
+}

@@ -1,0 +1,44 @@
+package state
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// Odd constants with about as many ones as zeros, from the digits of pi; part of the digest.
+const (
+	mixA = 0x243f6a8885a308d3
+	mixB = 0x13198a2e03707345
+	mixC = 0xa4093822299f31d1
+)
+
+// hash names a key and its value within a collection. Sixteen bytes a step are folded with one
+// multiplication to 128 bits. It serves to notice divergence, not to resist an enemy.
+func hash(seed uint64, key, val string) uint64 {
+	h := fold(seed^mixA, uint64(len(key))<<32^uint64(len(val))^mixB)
+	return absorb(absorb(h, key), val)
+}
+
+func absorb(h uint64, s string) uint64 {
+	for ; len(s) > 16; s = s[16:] {
+		h = fold(word(s)^mixB, word(s[8:])^h)
+	}
+	var last [16]byte
+	copy(last[:], s)
+	a, b := binary.LittleEndian.Uint64(last[:]), binary.LittleEndian.Uint64(last[8:])
+	return fold(a^mixC, b^h)
+}
+
+// word reads eight bytes.
+func word(s string) uint64 {
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+func fold(a, b uint64) uint64 {
+	hi, lo := bits.Mul64(a, b)
+	return hi ^ lo
+}
+
+// scramble spreads every bit of the sum over the digest.
+func scramble(x uint64) uint64 { return fold(x^mixA, mixB) ^ x }

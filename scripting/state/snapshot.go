@@ -1,0 +1,192 @@
+package state
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/tidelock-raft/tidelock/scripting/value"
+)
+
+// The bounds of a Space, for machines and for what Read believes.
+const (
+	MaxCollections = 1 << 10
+	MaxName        = 64 // bytes
+)
+
+// ErrFormat is what the errors of Read wrap that are not the reader's own.
+var ErrFormat = errors.New("state: not a written state")
+
+const pageSize = 256 // pairs per look at the view
+
+// WriteTo writes the contents; equal contents give equal bytes. It needs memory for one page of
+// pairs. All numbers are unsigned varints in their shortest form, but for the digest.
+//
+//	count of collections
+//	for each collection, in order of declaration:
+//	  length of name, name
+//	  count of items
+//	  for each item, by ascending key:
+//	    length of key, key      see IntegerKey and StringKey
+//	    length of value, value  see package value
+//	digest   8 bytes, little endian: Space.Digest of all that
+func (v *View) WriteTo(w io.Writer) (int64, error) {
+	out := &counter{w: bufio.NewWriterSize(w, 64<<10)}
+	out.number(len(v.s.collections))
+	var page []Pair
+	for i, c := range v.s.collections {
+		out.text(c.name)
+		out.number(v.Len(i))
+		for lo := ""; ; lo = page[len(page)-1].Key + "\x00" {
+			if page = v.Page(page[:0], i, lo, "", pageSize); len(page) == 0 {
+				break
+			}
+			for _, p := range page {
+				out.text(p.Key)
+				out.text(p.Val)
+			}
+			if out.err != nil {
+				return out.n, out.err
+			}
+		}
+	}
+	digest := v.digest
+	if v.epoch == liveEpoch {
+		digest = v.s.Digest()
+	}
+	out.write(binary.LittleEndian.AppendUint64(nil, digest))
+	if out.err == nil {
+		out.err = out.w.Flush()
+	}
+	return out.n, out.err
+}
+
+// counter writes, counts, and remembers the first error.
+type counter struct {
+	w   *bufio.Writer
+	n   int64
+	err error
+	buf [binary.MaxVarintLen64]byte
+}
+
+func (c *counter) write(b []byte) {
+	if c.err != nil {
+		return
+	}
+	n, err := c.w.Write(b)
+	c.n, c.err = c.n+int64(n), err
+}
+
+func (c *counter) number(n int) { c.write(binary.AppendUvarint(c.buf[:0], uint64(n))) }
+
+func (c *counter) text(s string) {
+	c.number(len(s))
+	if c.err == nil {
+		n, err := c.w.WriteString(s)
+		c.n, c.err = c.n+int64(n), err
+	}
+}
+
+// Read reads what WriteTo wrote, and no further, into a new Space. Everything is checked: bounds,
+// order, canonical form, digest. Errors wrap ErrFormat, or are r's own but io.EOF.
+func Read(r *bufio.Reader) (*Space, error) {
+	in := &source{r: r}
+	s := New(nil)
+	for n := in.number(MaxCollections); n > 0 && in.err == nil; n-- {
+		c := s.add(string(in.text(MaxName)))
+		count := in.number(1 << 48)
+		for n := uint64(0); n < count && in.err == nil; n++ {
+			in.item(s, c)
+		}
+	}
+	var digest [8]byte
+	in.fill(digest[:])
+	if got := binary.LittleEndian.Uint64(digest[:]); in.err == nil && got != s.Digest() {
+		in.fail("digest %016x, want %016x", got, s.Digest())
+	}
+	return s, in.err
+}
+
+// source reads and checks, and remembers the first error.
+type source struct {
+	r   *bufio.Reader
+	err error
+	buf []byte
+}
+
+func (in *source) item(s *Space, c *collection) {
+	key := string(in.text(1 + value.MaxKey))
+	val := in.text(value.MaxSize)
+	if in.err != nil {
+		return
+	}
+	if err := cmp.Or(CheckKey(key), value.Check(val)); err != nil {
+		in.fail("%w", err)
+		return
+	}
+	if last, ok := c.order.Max(); ok && last.key >= key {
+		in.fail("keys out of order")
+		return
+	}
+	it := &item{key: key}
+	s.assign(c, it, string(val))
+	c.items[key] = it
+	c.order.Load(it)
+}
+
+func (in *source) fail(format string, args ...any) {
+	if in.err == nil {
+		in.err = fmt.Errorf("%w: "+format, append([]any{ErrFormat}, args...)...)
+	}
+}
+
+// number reads a varint in its shortest form.
+func (in *source) number(limit uint64) (n uint64) {
+	for shift := 0; in.err == nil; shift += 7 {
+		b, err := in.r.ReadByte()
+		switch {
+		case err != nil:
+			in.lost(err)
+		case shift > 56 || b == 0 && shift > 0:
+			in.fail("not a shortest number")
+		case b < 0x80:
+			if n |= uint64(b) << shift; n > limit {
+				in.fail("number %d, at most %d", n, limit)
+				return 0
+			}
+			return n
+		}
+		n |= uint64(b&0x7f) << shift
+	}
+	return 0
+}
+
+// text reads a length and so many bytes, which are good until the next call.
+func (in *source) text(limit uint64) []byte {
+	n := int(in.number(limit))
+	in.buf = slices.Grow(in.buf[:0], n)[:n]
+	in.fill(in.buf)
+	return in.buf
+}
+
+func (in *source) fill(b []byte) {
+	if in.err != nil {
+		return
+	}
+	if _, err := io.ReadFull(in.r, b); err != nil {
+		in.lost(err)
+	}
+}
+
+// lost notes an error of the reader; the end of the bytes is one of the format.
+func (in *source) lost(err error) {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		in.fail("cut short")
+	} else if in.err == nil {
+		in.err = fmt.Errorf("read state: %w", err)
+	}
+}

@@ -1,0 +1,151 @@
+package state
+
+import (
+	"math"
+	"slices"
+	"sync/atomic"
+)
+
+// View is a Space as it was at one moment, or, from Space.Live, as it is. The methods of one View
+// may be called from any goroutine, those of Live from the writer's only.
+type View struct {
+	s        *Space
+	epoch    uint64
+	live     []int // how many items each collection has; nil: count now
+	digest   uint64
+	released atomic.Bool
+}
+
+// liveEpoch is later than every write.
+const liveEpoch = math.MaxUint64
+
+// Live returns what the writer sees: always the present. It needs no Release.
+func (s *Space) Live() *View { return &View{s: s, epoch: liveEpoch} }
+
+// View returns the Space as it is now, and the writer calls it. It shows uncommitted writes too,
+// until they are rolled back.
+func (s *Space) View() *View {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sweep(sweepPerView)
+	v := &View{s: s, epoch: s.epoch, live: make([]int, len(s.collections)), digest: s.Digest()}
+	for i, c := range s.collections {
+		v.live[i] = c.live
+	}
+	s.views = append(s.views, s.epoch)
+	s.epoch++
+	s.count.Add(1)
+	return v
+}
+
+// Release ends the View; calling it again does nothing. What was kept for the View alone is
+// forgotten little by little by the writer, who reads without a lock.
+func (v *View) Release() {
+	if v.epoch == liveEpoch || v.released.Swap(true) {
+		return
+	}
+	s := v.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i, _ := slices.BinarySearch(s.views, v.epoch)
+	s.views = slices.Delete(s.views, i, i+1)
+	s.count.Add(-1) // last: from here on the writer may go without the lock
+}
+
+// Get returns the value of a key. The string may be kept.
+func (v *View) Get(number int, key []byte) (val string, ok bool) {
+	v.lock()
+	defer v.unlock()
+	it := v.s.collections[number].items[string(key)]
+	if it == nil {
+		return "", false
+	}
+	val = it.at(v.epoch)
+	return val, val != ""
+}
+
+// at is the value that a view of this epoch shows; empty: none.
+func (it *item) at(epoch uint64) string {
+	if it.epoch <= epoch {
+		return it.val
+	}
+	for p := it.past; p != nil; p = p.older {
+		if p.epoch <= epoch {
+			return p.val
+		}
+	}
+	return ""
+}
+
+// Len is how many keys a collection has.
+func (v *View) Len(number int) int {
+	if v.live == nil {
+		return v.s.collections[number].live
+	}
+	return v.live[number]
+}
+
+// Pair is a key and its value. Both may be kept.
+type Pair struct{ Key, Val string }
+
+// maxVisit is how many items are looked at before the lock is given up for a moment.
+const maxVisit = 1024
+
+// Page appends to dst the first n pairs with lo <= key, and key < hi unless hi is empty.
+func (v *View) Page(dst []Pair, number int, lo, hi string, n int) []Pair {
+	for more := true; more && n > 0; {
+		var found int
+		had := len(dst)
+		dst, lo, more = v.page(dst, number, lo, hi, n)
+		found = len(dst) - had
+		n -= found
+	}
+	return dst
+}
+
+// page looks at no more than maxVisit items and returns where to go on.
+func (v *View) page(dst []Pair, number int, lo, hi string, n int) ([]Pair, string, bool) {
+	v.lock()
+	defer v.unlock()
+	visits, more := 0, false
+	v.s.collections[number].order.Ascend(&item{key: lo}, func(it *item) bool {
+		if hi != "" && it.key >= hi {
+			return false
+		}
+		if visits++; n == 0 || visits > maxVisit {
+			lo, more = it.key, n > 0
+			return false
+		}
+		if val := it.at(v.epoch); val != "" {
+			dst = append(dst, Pair{it.key, val})
+			n--
+		}
+		return true
+	})
+	return dst, lo, more
+}
+
+// Last returns the pair with the greatest key.
+func (v *View) Last(number int) (p Pair, ok bool) {
+	v.lock()
+	defer v.unlock()
+	v.s.collections[number].order.Reverse(func(it *item) bool {
+		p = Pair{it.key, it.at(v.epoch)}
+		ok = p.Val != ""
+		return !ok
+	})
+	return p, ok
+}
+
+// lock keeps the writer away from those who are not the writer.
+func (v *View) lock() {
+	if v.epoch != liveEpoch {
+		v.s.mu.RLock()
+	}
+}
+
+func (v *View) unlock() {
+	if v.epoch != liveEpoch {
+		v.s.mu.RUnlock()
+	}
+}

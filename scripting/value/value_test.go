@@ -1,0 +1,140 @@
+package value
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/vmihailenco/msgpack/v5"
+)
+
+// TestCanonicalForm holds the bytes: they are in logs and snapshots for ever.
+func TestCanonicalForm(t *testing.T) {
+	for _, c := range []struct {
+		v    any
+		want string
+	}{
+		{nil, "c0"}, {false, "c2"}, {true, "c3"},
+		{0, "00"}, {math.Copysign(0, -1), "00"}, {127, "7f"}, {128, "cc80"}, {255, "ccff"},
+		{256, "cd0100"}, {65535, "cdffff"}, {65536, "ce00010000"}, {uint32(math.MaxUint32), "ceffffffff"},
+		{int64(1 << 32), "cf0000000100000000"}, {int64(MaxInteger), "cf0020000000000000"},
+		{-1, "ff"}, {-32, "e0"}, {-33, "d0df"}, {-128, "d080"}, {-129, "d1ff7f"}, {-32769, "d2ffff7fff"},
+		{int64(math.MinInt32) - 1, "d3ffffffff7fffffff"}, {int64(-MaxInteger), "d3ffe0000000000000"},
+		{3.0, "03"}, {0.5, "cb3fe0000000000000"}, {float32(0.5), "cb3fe0000000000000"},
+		{1e300, "cb7e37e43c8800759c"}, {math.Inf(-1), "cbfff0000000000000"},
+		{math.NaN(), "cb7ff8000000000000"}, {json.Number("12"), "0c"}, {json.Number("1.5"), "cb3ff8000000000000"},
+		{"", "a0"}, {"abc", "a3616263"}, {[]byte{0xff}, "a1ff"},
+		{strings.Repeat("a", 32), "d920" + strings.Repeat("61", 32)},
+		{strings.Repeat("a", 256), "da0100" + strings.Repeat("61", 256)},
+		{strings.Repeat("a", 65536), "db00010000" + strings.Repeat("61", 65536)},
+		{[]any{}, "90"}, {map[string]any{}, "90"}, {[]any{1, nil}, "9201c0"},
+		{make([]any, 16), "dc0010" + strings.Repeat("c0", 16)},
+		{map[string]any{"b": 1, "a": 2}, "82a16102a16201"},
+		{map[any]any{"a": 1, -1: 2, 300: 3, "B": 4}, "84ff02cd012c03a14204a16101"},
+		{map[any]any{1: "x", 2.0: "y"}, "92a178a179"},
+		{map[string]any{"gone": nil, "a": 1}, "81a16101"},
+	} {
+		got, err := FromAny(nil, c.v)
+		if err != nil || hex.EncodeToString(got) != c.want {
+			t.Errorf("%v: got %x %v, want %s", c.v, got, err, c.want)
+			continue
+		}
+		if err := Check(got); err != nil {
+			t.Errorf("%v: %v", c.v, err)
+		}
+		var peer any // another implementation must be able to read it
+		if err := msgpack.Unmarshal(got, &peer); err != nil && !strings.Contains(c.want, "ff02") {
+			t.Errorf("%v: %v", c.v, err)
+		}
+	}
+}
+
+func TestCheckRefusesEveryOtherForm(t *testing.T) {
+	deep := strings.Repeat("91", MaxDepth) + "c0"
+	for name, src := range map[string]string{
+		"nothing": "", "two values": "c0c0", "wide int": "cc7f", "wide negative": "d0ff",
+		"positive as signed": "d17fff", "integer as float": "cb4008000000000000", "float32": "ca3fc00000",
+		"minus zero": "cb8000000000000000", "other NaN": "cb7ff8000000000001", "wide string": "d90161",
+		"binary": "c40161", "wide array": "dc0001c0", "empty map": "80", "wide map": "de0001a161c0",
+		"array as map": "820102" + "0203", "keys out of order": "82a16201a16102",
+		"key twice": "82a16101a16102", "integer behind string": "82a161010102", "nil in a map": "81a161c0",
+		"boolean key": "81c301", "fraction as key": "81cb3fe000000000000001", "extension": "d40000",
+		"integer beyond 2^53": "cf0020000000000001", "cut string": "a261", "cut map": "81a161",
+		"huge array": "ddffffffff", "huge string": "dbffffffff", "too deep": "91" + deep,
+		"long key": "81da1001" + strings.Repeat("61", 4097) + "01",
+	} {
+		b, err := hex.DecodeString(src)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if err := Check(b); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%s: got %v, want ErrInvalid", name, err)
+		}
+	}
+	if b, _ := hex.DecodeString(deep); Check(b) != nil {
+		t.Errorf("%d tables in each other are allowed", MaxDepth)
+	}
+	if Check(AppendString(nil, strings.Repeat("a", MaxSize))) == nil {
+		t.Error("a value beyond MaxSize passed")
+	}
+}
+
+// TestReaderTakesEveryWidth reads what a generous encoder writes.
+func TestReaderTakesEveryWidth(t *testing.T) {
+	for src, want := range map[string]any{
+		"cf0000000000000001": int64(1), "d3ffffffffffffffff": int64(-1), "d0ff": int64(-1),
+		"ca3fc00000": 1.5, "cb3ff0000000000000": int64(1), "db0000000161": "a", "c60000000161": "a",
+		"dd00000001c3": []any{true}, "df00000001a161c2": map[string]any{"a": false},
+		"81cc05a161": map[any]any{int64(5): "a"}, "80": map[string]any{},
+	} {
+		b, _ := hex.DecodeString(src)
+		if got, err := ToAny(b); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %#v %v, want %#v", src, got, err, want)
+		}
+	}
+}
+
+func TestFromAnyRefusesWhatItCannotKeep(t *testing.T) {
+	cyclic := []any{nil}
+	cyclic[0] = cyclic
+	for _, v := range []any{int64(MaxInteger + 1), uint64(math.MaxUint64), json.Number("9007199254740993"),
+		json.Number("x"), struct{}{}, map[any]any{true: 1}, map[any]any{1: 1, 1.0: 2}, map[any]any{1.5: 1},
+		cyclic, []any{complex(1, 1)}} {
+		if got, err := FromAny(nil, v); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%T: got %x %v, want ErrInvalid", v, got, err)
+		}
+	}
+}
+
+// FuzzAny holds that whatever can be read is written canonically, and then stays as it is.
+func FuzzAny(f *testing.F) {
+	for _, s := range []string{"c0", "82a16102a16201", "93cb3fe0000000000000ff90", "81cc05a161", "ddffffffff"} {
+		b, _ := hex.DecodeString(s)
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, src []byte) {
+		canonical := Check(src) == nil
+		v, err := ToAny(src)
+		if err != nil {
+			if canonical || !errors.Is(err, ErrInvalid) {
+				t.Fatalf("%x: %v", src, err)
+			}
+			return
+		}
+		again, err := FromAny(nil, v)
+		if err != nil {
+			t.Fatalf("%x: read %#v, and: %v", src, v, err)
+		}
+		if canonical != bytes.Equal(src, again) && len(src) <= MaxSize {
+			t.Fatalf("%x: canonical is %v, yet written as %x", src, canonical, again)
+		}
+		if err := Check(again); err != nil && len(again) <= MaxSize {
+			t.Fatalf("%x: wrote %x: %v", src, again, err)
+		}
+	})
+}
