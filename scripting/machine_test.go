@@ -40,11 +40,13 @@ func TestDefaultMachine(t *testing.T) {
 		{"put a 1", `"OK"`}, {"put b x", `"OK"`}, {"get a", `1`}, {"get c", `null`}, {"has a", `true`},
 		{"len", `2`}, {"keys", `["a","b"]`}, {"range a b", `[["a",1]]`},
 		{"range", `[["a",1],["b","x"]]`},
-		{"incr a", `2`}, {"incr a 5", `7`}, {"incr new", `1`}, {"incr b", "not_a_number: the value is a string"},
+		{"incr a", `2`}, {"incr a 5", `7`}, {"incr new", `1`},
+		{"incr b", "not_a_number: the value is a string"},
 		{"cas a 7 8", `"OK"`}, {"cas a 7 9", "conflict: the value has changed"}, {"cas d nil 1", `"OK"`},
 		{"del a", `true`}, {"del a", `false`}, {"put", "bad_arguments: put needs a key and a value"},
 		{"put a nil", "bad_arguments: put needs a key and a value"},
-		{"put a b c", "bad_arguments: put takes 2 arguments, got 3"}, {"len 1", "bad_arguments: len takes 0"},
+		{"put a b c", "bad_arguments: put takes 2 arguments, got 3"},
+		{"len 1", "bad_arguments: len takes 0"},
 		{"nope", "unknown_command: kv has no 'nope'"},
 	} {
 		words := strings.Fields(c.call)
@@ -126,16 +128,18 @@ func TestCallsAreBounded(t *testing.T) {
 		"not an array":    {[]byte{0xa1, 'x'}, "bad_arguments: a call is an array"},
 		"no name":         {[]byte{0x90}, "bad_arguments: a call is an array of a name"},
 		"a number's name": {[]byte{0x91, 1}, "bad_arguments: a call begins with a name"},
-		"cut":             {encode(t, "put", 1, "abc")[:8], "bad_arguments: value: invalid encoding: cut short"},
-		"more behind":     {append(encode(t, "put", 1, 2), 3), "bad_arguments: bytes behind the call"},
-		"deep":            {deep, "bad_arguments: tables nest deeper than 32"},
-		"sparse":          {sparse, "limit: "},
-		"wide":            {wide, "bad_arguments: value: invalid encoding: cut short"},
-		"large":           {make([]byte, MaxCall+1), "bad_arguments: a call of"},
+		"cut": {encode(t, "put", 1, "abc")[:8],
+			"bad_arguments: value: invalid encoding: cut short"},
+		"more behind": {append(encode(t, "put", 1, 2), 3), "bad_arguments: bytes behind the call"},
+		"deep":        {deep, "bad_arguments: tables nest deeper than 32"},
+		"sparse":      {sparse, "limit: "},
+		"wide":        {wide, "bad_arguments: value: invalid encoding: cut short"},
+		"large":       {make([]byte, MaxCall+1), "bad_arguments: a call of"},
 		"many arguments": {append([]byte{0xdc, 0, 200, 0xa3, 'p', 'u', 't'}, make([]byte, 199)...),
 			"bad_arguments: 199 arguments, at most 64 are allowed"},
-		"large integer": {append(value.AppendString([]byte{0x93}, "put"), 1, 0xcf, 0xff, 0xff, 0xff, 0xff, 0xff,
-			0xff, 0xff, 0xff), "bad_arguments: value: invalid encoding: integer 18446744073709551615 is beyond 2^53"},
+		"large integer": {append(value.AppendString([]byte{0x93}, "put"), 1, 0xcf, 0xff, 0xff, 0xff,
+			0xff, 0xff, 0xff, 0xff, 0xff),
+			"bad_arguments: value: invalid encoding: integer 18446744073709551615 is beyond 2^53"},
 	} {
 		r := apply(t, m, []core.Entry{commandEntry(1, c.data)})[0]
 		if r.Failure == nil || !strings.HasPrefix(r.Failure.Error(), c.want) {
@@ -149,7 +153,8 @@ func TestCallsAreBounded(t *testing.T) {
 
 func TestEncodeCallRefuses(t *testing.T) {
 	for _, err := range []error{
-		second(EncodeCall("no blanks")), second(EncodeCall("")), second(EncodeCall("f", make([]any, 65)...)),
+		second(EncodeCall("no blanks")), second(EncodeCall("")),
+		second(EncodeCall("f", make([]any, 65)...)),
 		second(EncodeCall("f", strings.Repeat("x", MaxCall))),
 	} {
 		if !errors.Is(err, ErrCall) {
@@ -221,14 +226,15 @@ func TestRestoreRefuses(t *testing.T) {
 	refuse("script", flip(20), ErrOtherScript)
 	refuse("digest", flip(len(good)-1), core.ErrCorrupt)
 	refuse("another machine", snapshotOf(t, newMachine(t, busySource())), ErrOtherScript)
-	if err := m.Restore(iotest.ErrReader(errors.ErrUnsupported)); !errors.Is(err, errors.ErrUnsupported) ||
-		errors.Is(err, core.ErrCorrupt) {
+	err := m.Restore(iotest.ErrReader(errors.ErrUnsupported))
+	if !errors.Is(err, errors.ErrUnsupported) || errors.Is(err, core.ErrCorrupt) {
 		t.Errorf("got %v, want the reader's error", err)
 	}
 	if m.Digest() != before {
 		t.Error("a refused snapshot changed the state")
 	}
-	if err := m.Restore(iotest.OneByteReader(bytes.NewReader(good))); err != nil || m.Digest() != before {
+	err = m.Restore(iotest.OneByteReader(bytes.NewReader(good)))
+	if err != nil || m.Digest() != before {
 		t.Error(err)
 	}
 }
@@ -242,7 +248,9 @@ func TestSnapshotIsStable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	apply(t, m, []core.Entry{commandEntry(2, encode(t, "put", "a", 2)), commandEntry(3, encode(t, "put", "b", 2))})
+	for i, key := range []string{"a", "b"} {
+		apply(t, m, []core.Entry{commandEntry(core.Index(2+i), encode(t, "put", key, 2))})
+	}
 	var got bytes.Buffer
 	if _, err := s.WriteTo(&got); err != nil || !bytes.Equal(got.Bytes(), want) {
 		t.Errorf("the snapshot changed: %v", err)

@@ -14,7 +14,10 @@ import (
 // busy is a machine whose commands do everything that a machine can do, failing included.
 const busy = `
 local kv, log, n = state.map("kv"), state.map("log"), state.value("n", 0)
-local function touch(k) n:set(n:get() + 1) log:set(n:get(), {k = k, t = ctx.time(), r = math.random(100)}) end
+local function touch(k)
+  n:set(n:get() + 1)
+  log:set(n:get(), {k = k, t = ctx.time(), r = math.random(100)})
+end
 return { name = "busy", version = 1,
   commands = {
     set = function(k, v) kv:set(k, v) touch(k) return kv:len() end,
@@ -22,7 +25,11 @@ return { name = "busy", version = 1,
     copy = function(a, b) kv:set(b, kv:get(a)) return kv:get(b) end,
     half = function(k, v) kv:set(k, v) fail("half", "done and undone") end,
     try = function(k, v)
-      local ok, err = pcall(function() kv:set(k, v) touch(k) for x in kv:pairs() do kv:delete(x) end error({k}) end)
+      local ok, err = pcall(function()
+        kv:set(k, v) touch(k)
+        for x in kv:pairs() do kv:delete(x) end
+        error({k})
+      end)
       kv:set("tried", ok) return kv:len()
     end,
     sweep = function()
@@ -34,7 +41,10 @@ return { name = "busy", version = 1,
       end
       return seen
     end,
-    trim = function() while log:len() > 20 do log:delete((log:first())) end return {log:first()} end,
+    trim = function()
+      while log:len() > 20 do log:delete((log:first())) end
+      return {log:first()}
+    end,
     spin = function(k) kv:set(k, 1) while true do end end,
     deep = function(k) kv:set(k, 1) local function f() return 1 + f() end return f() end,
     wild = function(k) kv:set(k, 1) return nil + k end,
@@ -71,8 +81,8 @@ func randomValue(rng *rand.Rand, depth int) any {
 }
 
 func randomCall(tb testing.TB, rng *rand.Rand) []byte {
-	names := []string{"set", "set", "set", "set", "del", "del", "copy", "half", "try", "sweep", "trim", "wild",
-		"bytes", "nothing"}
+	names := []string{"set", "set", "set", "set", "del", "del", "copy", "half", "try", "sweep", "trim",
+		"wild", "bytes", "nothing"}
 	name := names[rng.IntN(len(names))]
 	switch rng.IntN(400) {
 	case 0:

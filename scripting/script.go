@@ -43,7 +43,6 @@ type script struct {
 // collection is a declared state.map or state.value.
 type collection struct {
 	name    string
-	single  bool   // a state.value
 	initial []byte // of a state.value; empty: nil
 }
 

@@ -95,5 +95,7 @@ func (j viewedJournal) View() (core.View, error) {
 
 type frozenCount int
 
-func (c frozenCount) Query([]byte) core.Result { return core.Result{Value: fmt.Append(nil, int(c))} }
-func (c frozenCount) Release()                 {}
+func (c frozenCount) Query([]byte) core.Result {
+	return core.Result{Value: fmt.Append(nil, int(c))}
+}
+func (c frozenCount) Release() {}

@@ -98,12 +98,14 @@ func insist(t *testing.T, n *Node, q core.Request) core.Reply {
 }
 
 func TestNodesAgree(t *testing.T) {
-	for name, machine := range map[string]func(core.GroupID) (core.StateMachine, error){
-		"queries in turn":  func(core.GroupID) (core.StateMachine, error) { return newJournal(), nil },
-		"queries on views": func(core.GroupID) (core.StateMachine, error) { return viewedJournal{newJournal()}, nil },
+	for name, machine := range map[string]func() core.StateMachine{
+		"queries in turn":  func() core.StateMachine { return newJournal() },
+		"queries on views": func() core.StateMachine { return viewedJournal{newJournal()} },
 	} {
 		t.Run(name, func(t *testing.T) {
-			nodes := startNodes(t, 3, func(c *Config) { c.Machine = machine })
+			nodes := startNodes(t, 3, func(c *Config) {
+				c.Machine = func(core.GroupID) (core.StateMachine, error) { return machine(), nil }
+			})
 			var acknowledged atomic.Int64
 			var clients sync.WaitGroup
 			for i := range 12 {

@@ -86,7 +86,9 @@ func (l storeLog) Term(i core.Index) (core.Term, error) { return l.store.Term(l.
 var errSnapshotDiffers = errors.New("node: snapshot body is not the recorded one")
 
 // openSnapshot opens a body and makes sure that it is the one that meta describes.
-func (h *Handler) openSnapshot(g core.GroupID, meta *core.SnapshotMeta) (core.SnapshotReader, error) {
+func (h *Handler) openSnapshot(
+	g core.GroupID, meta *core.SnapshotMeta,
+) (core.SnapshotReader, error) {
 	r, err := h.config.Snapshots.Open(g, meta.Position)
 	if err != nil {
 		return nil, fmt.Errorf("open snapshot %v: %w", meta.Position, err)

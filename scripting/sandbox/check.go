@@ -73,7 +73,9 @@ func (p *Program) checkAssigned(f *lua.FunctionProto, pc int, inst uint32) error
 		"use 'local', or state.map for what must last", f.Constants[argBx(inst)])
 }
 
-func (p *Program) checkRead(f *lua.FunctionProto, pc int, inst uint32, known map[string]bool) error {
+func (p *Program) checkRead(
+	f *lua.FunctionProto, pc int, inst uint32, known map[string]bool,
+) error {
 	name, line := f.Constants[argBx(inst)].String(), f.DbgSourcePositions[pc]
 	if field := fieldAfter(f, pc); field != "" && absent[name+"."+field] != "" {
 		name, line = name+"."+field, f.DbgSourcePositions[pc+1]

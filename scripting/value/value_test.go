@@ -27,7 +27,8 @@ func TestCanonicalForm(t *testing.T) {
 		{int64(math.MinInt32) - 1, "d3ffffffff7fffffff"}, {int64(-MaxInteger), "d3ffe0000000000000"},
 		{3.0, "03"}, {0.5, "cb3fe0000000000000"}, {float32(0.5), "cb3fe0000000000000"},
 		{1e300, "cb7e37e43c8800759c"}, {math.Inf(-1), "cbfff0000000000000"},
-		{math.NaN(), "cb7ff8000000000000"}, {json.Number("12"), "0c"}, {json.Number("1.5"), "cb3ff8000000000000"},
+		{math.NaN(), "cb7ff8000000000000"}, {json.Number("12"), "0c"},
+		{json.Number("1.5"), "cb3ff8000000000000"},
 		{"", "a0"}, {"abc", "a3616263"}, {[]byte{0xff}, "a1ff"},
 		{strings.Repeat("a", 32), "d920" + strings.Repeat("61", 32)},
 		{strings.Repeat("a", 256), "da0100" + strings.Repeat("61", 256)},
@@ -62,8 +63,9 @@ func TestCheckRefusesEveryOtherForm(t *testing.T) {
 		"minus zero": "cb8000000000000000", "other NaN": "cb7ff8000000000001", "wide string": "d90161",
 		"binary": "c40161", "wide array": "dc0001c0", "empty map": "80", "wide map": "de0001a161c0",
 		"array as map": "820102" + "0203", "keys out of order": "82a16201a16102",
-		"key twice": "82a16101a16102", "integer behind string": "82a161010102", "nil in a map": "81a161c0",
-		"boolean key": "81c301", "fraction as key": "81cb3fe000000000000001", "extension": "d40000",
+		"key twice": "82a16101a16102", "integer behind string": "82a161010102",
+		"nil in a map": "81a161c0",
+		"boolean key":  "81c301", "fraction as key": "81cb3fe000000000000001", "extension": "d40000",
 		"integer beyond 2^53": "cf0020000000000001", "cut string": "a261", "cut map": "81a161",
 		"huge array": "ddffffffff", "huge string": "dbffffffff", "too deep": "91" + deep,
 		"long key": "81da1001" + strings.Repeat("61", 4097) + "01",
@@ -102,8 +104,10 @@ func TestReaderTakesEveryWidth(t *testing.T) {
 func TestFromAnyRefusesWhatItCannotKeep(t *testing.T) {
 	cyclic := []any{nil}
 	cyclic[0] = cyclic
-	for _, v := range []any{int64(MaxInteger + 1), uint64(math.MaxUint64), json.Number("9007199254740993"),
-		json.Number("x"), struct{}{}, map[any]any{true: 1}, map[any]any{1: 1, 1.0: 2}, map[any]any{1.5: 1},
+	for _, v := range []any{int64(MaxInteger + 1), uint64(math.MaxUint64),
+		json.Number("9007199254740993"),
+		json.Number("x"), struct{}{}, map[any]any{true: 1}, map[any]any{1: 1, 1.0: 2},
+		map[any]any{1.5: 1},
 		cyclic, []any{complex(1, 1)}} {
 		if got, err := FromAny(nil, v); !errors.Is(err, ErrInvalid) {
 			t.Errorf("%T: got %x %v, want ErrInvalid", v, got, err)
@@ -113,7 +117,8 @@ func TestFromAnyRefusesWhatItCannotKeep(t *testing.T) {
 
 // FuzzAny holds that whatever can be read is written canonically, and then stays as it is.
 func FuzzAny(f *testing.F) {
-	for _, s := range []string{"c0", "82a16102a16201", "93cb3fe0000000000000ff90", "81cc05a161", "ddffffffff"} {
+	for _, s := range []string{"c0", "82a16102a16201", "93cb3fe0000000000000ff90", "81cc05a161",
+		"ddffffffff"} {
 		b, _ := hex.DecodeString(s)
 		f.Add(b)
 	}

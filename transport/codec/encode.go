@@ -43,7 +43,7 @@ const referBytes = 4 << 10
 // maxKeptBytes is the largest buffer that a Batch keeps for reuse.
 const maxKeptBytes = 2 << 20
 
-// A Batch gathers messages into frames, to be written at once. Long data is not copied: it must
+// Batch gathers messages into frames, to be written at once. Long data is not copied: it must
 // not change before Reset. Its zero value has the default limits. One goroutine uses it at a time.
 //
 // Invariants:

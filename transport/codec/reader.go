@@ -17,7 +17,7 @@ const (
 // maxEmptyReads is how often in a row a source may return neither bytes nor an error.
 const maxEmptyReads = 100
 
-// A Reader reads frames from a stream. Messages alias the chunk that their frame was received into:
+// Reader reads frames from a stream. Messages alias the chunk that their frame was received into:
 // no byte is copied, and a chunk is never written again where a message points. Memory follows the
 // bytes that have arrived, not the length that a frame claims. One goroutine uses it at a time.
 //
