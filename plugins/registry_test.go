@@ -3,6 +3,7 @@ package plugins
 import (
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -120,7 +121,8 @@ func TestWrongRegistrationIsToldWithItsPlace(t *testing.T) {
 }
 
 func TestRegisterNotesThePlace(t *testing.T) {
-	t.Cleanup(func() { sharedRegistry.plugins = nil })
+	all := slices.Clone(sharedRegistry.plugins)
+	t.Cleanup(func() { sharedRegistry.plugins = all })
 	before := len(List(Store))
 	RegisterStore("registry-test", openStoreForTest)
 	list := List(Store)

@@ -46,23 +46,32 @@ func oneSegment(t testing.TB) (all map[string]string, name string, states []stri
 	return all, segments(all)[0], states
 }
 
-// reopened opens a log that consists of these files, and returns what it holds, or the error. With
-// an error, no file may have changed.
-func reopened(t testing.TB, all map[string]string) (string, error) {
+// opened opens a log that consists of these files, and returns what it holds, or the error. With an
+// error, no file may have changed.
+func opened(t testing.TB, all map[string]string) (*Log, *vfs.Memory, string, error) {
 	t.Helper()
 	m := disk(t, all)
 	l, err := Open(m, testDir, small())
+	if err == nil {
+		return l, m, text(t, l), nil
+	}
+	got := files(t, m)
+	delete(got, lockName)
+	want := maps.Clone(all)
+	delete(want, lockName)
+	if !maps.Equal(got, want) {
+		t.Errorf("files have changed though Open fails with %v", err)
+	}
+	return nil, m, "", err
+}
+
+// reopened is opened for a log that must then go on like any other.
+func reopened(t testing.TB, all map[string]string) (string, error) {
+	t.Helper()
+	l, m, got, err := opened(t, all)
 	if err != nil {
-		got := files(t, m)
-		delete(got, lockName)
-		want := maps.Clone(all)
-		delete(want, lockName)
-		if !maps.Equal(got, want) {
-			t.Errorf("files have changed though Open fails with %v", err)
-		}
 		return "", err
 	}
-	got := text(t, l)
 	write(t, l, core.Update{Group: 9, Install: meta(1, 1), Entries: entries(1, 2, 4, 30)})
 	want := text(t, l)
 	must(t, l.Close())
@@ -139,7 +148,7 @@ func TestEveryFlippedBit(t *testing.T) {
 				content := []byte(all[name])
 				content[off] ^= 1 << bit
 				rotten[name] = string(content)
-				got, err := reopened(t, rotten)
+				_, _, got, err := opened(t, rotten)
 				switch {
 				case errors.Is(err, core.ErrCorrupt):
 				case err == nil && got == states[len(states)-1]:

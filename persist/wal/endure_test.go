@@ -10,7 +10,7 @@ import (
 
 func TestEndure(t *testing.T) {
 	lives := 0
-	for seed := range uint64(60) {
+	for seed := range uint64(40) {
 		s := persisttest.Subject{Open: func(fs vfs.FS, dir string) (core.Store, error) {
 			c := small()
 			c.Salt = uint64(lives + 1) // as random as it would be

@@ -28,8 +28,8 @@ import (
 // Frames follow from 512 on, each at a multiple of 32, without gaps. What lies behind the last one
 // is zeros, or what a recycled segment held before. A frame is a Write, or has its own purpose:
 //
-//	0   head      4   checksum of number, sum of the segment header, offset of the frame in the
-//	                  segment, and bytes 4 … 31 of the frame: a frame anywhere else does not verify
+//	0   head      4   of bytes 4 … 31, started with the sum of the segment header xor the offset
+//	                  of the frame divided by 32: a frame anywhere else does not verify
 //	4   length    4   of the records, in bytes
 //	8   sequence  8   counts the frames of the log from 1 on
 //	16  kind      1   batch 1, checkpoint 2, seal 3, close 4
@@ -191,8 +191,5 @@ func (s *segment) frameAt(buf []byte, off int64) (f frame, ok bool) {
 }
 
 func (s *segment) frameSum(buf []byte, off int64) uint32 {
-	var place [8]byte
-	little.PutUint64(place[:], uint64(off))
-	sum := crc32.Update(s.sum, castagnoli, place[:])
-	return crc32.Update(sum, castagnoli, buf[4:frameHeader])
+	return crc32.Update(s.sum^uint32(off/frameAlign), castagnoli, buf[4:frameHeader])
 }

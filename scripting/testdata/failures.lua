@@ -218,3 +218,8 @@ for i = 1, 100 do t[i] = i % 7 end
 table.sort(t, function(a, b) return true end)
 return #t
 -- want: 100
+----
+-- nor in the message of a failure
+local x = nil
+return x[{}]
+-- fails: error: chunk.lua:3: attempt to index a non-table object(nil) with key 'table'

@@ -50,6 +50,8 @@ func TestNodeRefusesBadInput(t *testing.T) {
 		{"unknown option", []string{"--id", "1", "--store.wal.colour", "red"}, exit.Usage,
 			"--store.wal.segment"},
 		{"other node's data", []string{"--id", "8", "--data", taken}, exit.Usage, "belongs to node 7"},
+		{"other peers", []string{"--id", "7", "--data", taken, "--peers", "8"}, exit.Usage,
+			"Leave --peers out"},
 		{"other cluster's data", []string{"--id", "7", "--data", taken, "--cluster", "x"}, exit.Usage,
 			"belongs to cluster"},
 	} {

@@ -15,6 +15,9 @@ import (
 // start connects the parts and runs the node until ctx ends or the node stops by itself. It closes
 // everything that is open.
 func start(ctx context.Context, p *parts) error {
+	if err := p.checkMembers(); err != nil {
+		return closeAll(err, p.store)
+	}
 	n, err := node.New(p.nodeConfig(uint32(time.Now().UnixNano())))
 	if err != nil {
 		return closeAll(fmt.Errorf("open node: %w", err), p.store)
