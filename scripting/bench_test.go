@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/tidelock-raft/tidelock/core"
@@ -56,7 +55,6 @@ func BenchmarkPut(b *testing.B) {
 			}
 			b.ReportAllocs()
 			b.ResetTimer()
-			before := processorTime(b)
 			for done := 0; done < b.N; {
 				from := done % keys
 				batch := entries[from:min(from+64, keys, from+b.N-done)]
@@ -66,17 +64,22 @@ func BenchmarkPut(b *testing.B) {
 				done += len(batch)
 			}
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds()/1e6, "Mops/s")
-			b.ReportMetric(float64(processorTime(b)-before)/float64(b.N), "cpu-ns/op")
 		})
 	}
 }
 
-// processorTime is what the process has used of all processors, collecting garbage included, in
-// nanoseconds: a figure that neighbours on the machine disturb less than the clock's.
-func processorTime(tb testing.TB) int64 {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		tb.Fatal(err)
+// BenchmarkGoMap is what BenchmarkPut compares with in the same run: the same keys and values,
+// copied into a bare map.
+func BenchmarkGoMap(b *testing.B) {
+	entries := putEntries(b, 1_000_000)
+	m := map[string]string{}
+	put := func(data []byte) { m[string(data[6:18])] = string(data[20:]) }
+	for i := range entries {
+		put(entries[i].Data)
 	}
-	return u.Utime.Nano() + u.Stime.Nano()
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := range b.N {
+		put(entries[i%len(entries)].Data)
+	}
 }

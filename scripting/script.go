@@ -1,6 +1,7 @@
 package scripting
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 
@@ -38,6 +39,7 @@ type script struct {
 
 	single  []byte // the key under which a state.value stands
 	nothing []byte // the result of a call that returns nothing
+	last    []byte // the result before this one; read-only
 }
 
 // collection is a declared state.map or state.value.
@@ -281,7 +283,10 @@ func (s *script) finish(name string, arguments int) core.Result {
 		return failedBy(Error, fmt.Errorf("the result of %s: %w", name, err))
 	}
 	s.buf = encoded
-	return core.Result{Value: append([]byte(nil), encoded...)}
+	if !bytes.Equal(encoded, s.last) { // most results are like the one before: OK, true, null
+		s.last = append([]byte(nil), encoded...)
+	}
+	return core.Result{Value: s.last}
 }
 
 // release ends the loops of a command.

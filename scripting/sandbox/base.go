@@ -224,7 +224,7 @@ func pcall(v *VM) int {
 		mark = v.Mark()
 	}
 	arguments := v.L.GetTop()
-	v.L.Insert(v.guardN, 1)
+	v.L.Insert(v.guard, 1)
 	err := v.L.PCall(arguments, lua.MultRet, nil)
 	if err == nil && v.meter.spent == "" {
 		v.L.Insert(lua.LTrue, 1)

@@ -22,14 +22,19 @@ type meter struct {
 	steps  int64
 	memory int64
 	spent  string // why no more runs; empty: more may run
+	begun  bool   // the first instruction of the call has been asked for
 }
 
 var closed = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
-func (m *meter) reset() { m.steps, m.memory, m.spent = MaxSteps, MaxMemory, "" }
+func (m *meter) reset() { m.steps, m.memory, m.spent, m.begun = MaxSteps, MaxMemory, "", false }
 
-// Done is called before every instruction.
+// Done is called before every instruction. Before the first one it sees to it that errors build no
+// traceback, which nobody reads and whose length is the number of tail calls so far.
 func (m *meter) Done() <-chan struct{} {
+	if !m.begun {
+		m.begun, m.vm.L.Panic = true, raise
+	}
 	if m.steps--; m.steps < 0 {
 		m.spend(fmt.Sprintf("more than %d steps", MaxSteps))
 		return closed

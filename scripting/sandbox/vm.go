@@ -28,8 +28,7 @@ type VM struct {
 	loading bool
 	broken  bool
 	globals *lua.LTable
-	guard   *lua.LFunction // calls its first argument, for one result
-	guardN  *lua.LFunction // the same for all results
+	guard   *lua.LFunction // calls its first argument, in pcall
 	random  uint64
 	seeded  bool
 	strings *lua.LTable // the library
@@ -57,17 +56,15 @@ func New() *VM {
 	v.meter.reset()
 	v.L.SetContext(&v.meter)
 	v.globals = v.L.Get(lua.GlobalsIndex).(*lua.LTable)
-	v.guard = v.L.NewFunction(func(L *lua.LState) int { return guarded(L, 1) })
-	v.guardN = v.L.NewFunction(func(L *lua.LState) int { return guarded(L, lua.MultRet) })
+	v.guard = v.L.NewFunction(guarded)
 	v.openLibraries()
 	return v
 }
 
-// guarded calls its first argument such that errors do not build a traceback, which nobody reads
-// and whose length is the number of tail calls so far.
-func guarded(L *lua.LState, results int) int {
+// guarded calls its first argument such that errors build no traceback.
+func guarded(L *lua.LState) int {
 	L.Panic = raise
-	L.Call(L.GetTop()-1, results)
+	L.Call(L.GetTop()-1, lua.MultRet)
 	return L.GetTop()
 }
 
@@ -95,9 +92,8 @@ func (v *VM) Methods(functions map[string]Function) *lua.LTable {
 // Load runs the script and returns its value. Afterwards everything reachable is frozen and calls
 // may be made. The error is a *ScriptError.
 func (v *VM) Load(p *Program) (lua.LValue, error) {
-	v.L.Push(v.guard)
 	v.L.Push(v.L.NewFunctionFromProto(p.proto))
-	result, problem := v.run(1)
+	result, problem := v.Run(0)
 	if problem != nil {
 		return nil, problem.scriptError(p.file)
 	}
@@ -111,7 +107,6 @@ func (v *VM) Load(p *Program) (lua.LValue, error) {
 // Begin starts a call of f with new limits. Arguments are pushed to L next, then comes Run.
 func (v *VM) Begin(f *lua.LFunction) {
 	v.meter.reset()
-	v.L.Push(v.guard)
 	v.L.Push(f)
 }
 
@@ -120,9 +115,6 @@ func (v *VM) Abandon() { v.L.SetTop(0) }
 
 // Seed makes math.random start anew; without it random numbers are refused.
 func (v *VM) Seed(seed uint64, ok bool) { v.random, v.seeded = seed, ok }
-
-// Run calls what Begin began with the arguments pushed since, and returns its first result.
-func (v *VM) Run(arguments int) (lua.LValue, *Problem) { return v.run(arguments + 1) }
 
 // Broken reports whether the VM must be replaced: its stacks were stretched, or it panicked, and
 // what it does next might depend on that.
@@ -144,8 +136,9 @@ const (
 	Internal                    // the VM itself gave up
 )
 
-// run calls the function below its arguments on the stack. It never panics.
-func (v *VM) run(arguments int) (result lua.LValue, problem *Problem) {
+// Run calls what Begin began with the arguments pushed since, and returns its first result. It
+// never panics.
+func (v *VM) Run(arguments int) (result lua.LValue, problem *Problem) {
 	defer func() {
 		if recover() != nil {
 			v.broken = true

@@ -128,14 +128,14 @@ func (in *source) item(s *Space, c *collection) {
 		in.fail("%w", err)
 		return
 	}
-	if last, ok := c.order.Max(); ok && last.key >= key {
+	if last, _, ok := c.order.Max(); ok && last >= key {
 		in.fail("keys out of order")
 		return
 	}
 	it := &item{key: key}
 	s.assign(c, it, string(val))
 	c.items[key] = it
-	c.order.Load(it)
+	c.order.Load(key, it)
 }
 
 func (in *source) fail(format string, args ...any) {

@@ -41,7 +41,7 @@ type collection struct {
 	name  string
 	seed  uint64
 	items map[string]*item
-	order *btree.BTreeG[*item]
+	order btree.Map[string, *item]
 	live  int // items with a value
 }
 
@@ -83,13 +83,7 @@ func (s *Space) add(name string) *collection {
 }
 
 func newCollection(name string) *collection {
-	before := func(a, b *item) bool { return a.key < b.key }
-	return &collection{
-		name:  name,
-		seed:  hash(0, name, ""),
-		items: map[string]*item{},
-		order: btree.NewBTreeGOptions(before, btree.Options{NoLocks: true}),
-	}
+	return &collection{name: name, seed: hash(0, name, ""), items: map[string]*item{}}
 }
 
 // Set writes a value. Key and value are copied; an empty value deletes.
@@ -138,12 +132,12 @@ func (it *item) blank() bool { return it.val == "" && it.past == nil }
 
 func (c *collection) insert(it *item) {
 	c.items[it.key] = it
-	c.order.Set(it)
+	c.order.Set(it.key, it)
 }
 
 func (c *collection) remove(it *item) {
 	delete(c.items, it.key)
-	c.order.Delete(it)
+	c.order.Delete(it.key)
 }
 
 // Mark is where the journal stands, for Rollback.

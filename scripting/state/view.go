@@ -108,16 +108,16 @@ func (v *View) page(dst []Pair, number int, lo, hi string, n int) ([]Pair, strin
 	v.lock()
 	defer v.unlock()
 	visits, more := 0, false
-	v.s.collections[number].order.Ascend(&item{key: lo}, func(it *item) bool {
-		if hi != "" && it.key >= hi {
+	v.s.collections[number].order.Ascend(lo, func(key string, it *item) bool {
+		if hi != "" && key >= hi {
 			return false
 		}
 		if visits++; n == 0 || visits > maxVisit {
-			lo, more = it.key, n > 0
+			lo, more = key, n > 0
 			return false
 		}
 		if val := it.at(v.epoch); val != "" {
-			dst = append(dst, Pair{it.key, val})
+			dst = append(dst, Pair{key, val})
 			n--
 		}
 		return true
@@ -129,8 +129,8 @@ func (v *View) page(dst []Pair, number int, lo, hi string, n int) ([]Pair, strin
 func (v *View) Last(number int) (p Pair, ok bool) {
 	v.lock()
 	defer v.unlock()
-	v.s.collections[number].order.Reverse(func(it *item) bool {
-		p = Pair{it.key, it.at(v.epoch)}
+	v.s.collections[number].order.Reverse(func(key string, it *item) bool {
+		p = Pair{key, it.at(v.epoch)}
 		ok = p.Val != ""
 		return !ok
 	})
