@@ -32,8 +32,8 @@ type Request struct {
 // Reply is the outcome of a Request. Err is nil when the machine answered, be it with a Failure.
 //
 // Err is otherwise one of: *NotLeaderError, ErrBusy, ErrTooLarge, ErrNoGroup, ErrClosed (the
-// request certainly was not and will not be carried out), and ErrUnknownOutcome (a command that may or may
-// not have been or yet be carried out; nothing else may be said of it).
+// request certainly was not and will not be carried out), and ErrUnknownOutcome (a command that may
+// or may not have been or yet be carried out; nothing else may be said of it).
 type Reply struct {
 	Result Result
 	Index  Index  // of the command's entry, or the applied index that the query saw

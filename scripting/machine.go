@@ -87,6 +87,11 @@ func (m *Machine) Name() string { return m.writer.name }
 // Version is the version that the script gives itself.
 func (m *Machine) Version() int { return m.writer.version }
 
+// String names the machine for people: its name, its version and the beginning of its hash.
+func (m *Machine) String() string {
+	return fmt.Sprintf("%s v%d sha256:%x", m.Name(), m.Version(), m.hash[:6])
+}
+
 // Hash is the SHA-256 of the script.
 func (m *Machine) Hash() [sha256.Size]byte { return m.hash }
 

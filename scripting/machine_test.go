@@ -297,3 +297,15 @@ func TestPutAllocates(t *testing.T) {
 		t.Errorf("%v allocations per put, at most 4", n)
 	}
 }
+
+func TestMachineSaysWhatItIs(t *testing.T) {
+	m, err := New(Default(), Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	hash := m.Hash()
+	if want := fmt.Sprintf("kv v1 sha256:%x", hash[:6]); m.String() != want {
+		t.Errorf("got %s, want %s", m, want)
+	}
+}
