@@ -67,7 +67,7 @@ func flags() []cli.Flag {
 			Name: "trace-rpc", EnvVars: variable("trace-rpc"),
 			Usage: "log every message between nodes, at level debug",
 		},
-		number("procs", 0, "one per processor, at least 8", "`THREADS` that run the node"),
+		number("procs", 0, "one per processor", "`THREADS` that run the node"),
 	}
 }
 

@@ -52,7 +52,7 @@ type Config struct {
 	SnapshotEntries int           // between snapshots; default core/engine's
 	SnapshotBytes   int64         // between snapshots; default core/engine's
 	TraceRPC        bool          // log every message between nodes
-	Procs           int           // threads that run Go code; default the runtime's choice, at least 8
+	Procs           int           // threads that run Go code; default the runtime's choice
 
 	Log     *slog.Logger // default none
 	Version string       // shown by status

@@ -26,7 +26,9 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	runtime.GOMAXPROCS(c.procs())
+	if c.Procs > 0 {
+		runtime.GOMAXPROCS(c.Procs)
+	}
 	if c.Seed == 0 {
 		c.Seed = rand.Uint64()
 	}
@@ -51,18 +53,6 @@ func Run(ctx context.Context, c Config) error {
 		return refusal(err)
 	}
 	return refusal(start(ctx, p))
-}
-
-// minProcs is how many threads run Go code at least, unless the user says otherwise. A sync of the
-// disk keeps one busy that could run something else: with one for each of two processors, a node
-// answers 64 clients a third slower (see docs/performance.md).
-const minProcs = 8
-
-func (c Config) procs() int {
-	if c.Procs > 0 {
-		return c.Procs
-	}
-	return max(runtime.GOMAXPROCS(0), minProcs)
 }
 
 // parts are what a node is made of. The store is open; the others are opened for the node.
