@@ -18,8 +18,8 @@ test: ## run all tests, the style sheet's among them
 race: ## run all tests under the race detector
 	.ci/test -race ./...
 
-e2e: ## run the tests that start real processes, afresh
-	.ci/test -count=1 ./cli/internal/e2e
+e2e: ## run the tests that start real processes
+	.ci/test ./cli/internal/e2e
 
 lint: ## gofmt, go vet, staticcheck
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
