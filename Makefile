@@ -7,7 +7,7 @@ PROGRAMS := raft-node raft-client tidelock
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := build
-.PHONY: build test race lint e2e bench cluster status demo stop clean help
+.PHONY: build test race differential lint e2e bench cluster status demo stop clean help
 
 build: ## build raft-node, raft-client and tidelock (the default)
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o . $(PROGRAMS:%=./cli/%)
@@ -20,6 +20,10 @@ race: ## run all tests under the race detector
 
 e2e: ## run the tests that start real processes
 	.ci/test ./cli/internal/e2e
+
+differential: ## compare random programs with Debian's lua5.1: SEED=first PROGRAMS=number
+	go test -count=1 -timeout 20m -run EqualsRealLua ./scripting/sandbox -args \
+		-lua $$(command -v lua5.1) -first $(or $(SEED),0) -programs $(or $(PROGRAMS),20000)
 
 lint: ## gofmt, go vet, staticcheck
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
@@ -45,4 +49,4 @@ clean: ## remove the programs
 	rm -f $(PROGRAMS)
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -19,6 +19,7 @@ var (
 	realLua  = flag.String("lua", "", "the interpreter of Lua 5.1 to compare with")
 	record   = flag.Bool("record", false, "write testdata/lua51.txt anew")
 	programs = flag.Int("programs", 400, "how many random programs to compare")
+	first    = flag.Uint64("first", 0, "with -lua: the seed of the first program")
 )
 
 const recorded = "testdata/lua51.txt"
@@ -67,8 +68,8 @@ func TestEqualsRealLua(t *testing.T) {
 		const batch = 50
 		for from := 0; from < *programs; from += batch {
 			var sources []string
-			for seed := from; seed < from+batch; seed++ {
-				sources = append(sources, generate(uint64(seed)))
+			for i := from; i < from+batch; i++ {
+				sources = append(sources, generate(*first+uint64(i)))
 			}
 			want = append(want, runReal(t, sources)...)
 		}
@@ -85,8 +86,9 @@ func TestEqualsRealLua(t *testing.T) {
 		}
 	}
 	different := 0
-	for seed, w := range want {
-		source := generate(uint64(seed))
+	for i, w := range want {
+		seed := *first + uint64(i)
+		source := generate(seed)
 		got := runHere(source)
 		if sum(got) == w {
 			continue
