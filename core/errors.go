@@ -29,6 +29,8 @@ var (
 	ErrTooLarge = errors.New("core: too large")
 	// ErrUnknownOutcome answers a command that may or may not have been, or yet be, carried out.
 	ErrUnknownOutcome = errors.New("core: outcome unknown")
+	// ErrQuarantined answers a query to a replica whose state differs from the majority's.
+	ErrQuarantined = errors.New("core: quarantined, the state has diverged")
 	// ErrNotLeader is what every *NotLeaderError is.
 	ErrNotLeader = errors.New("core: not the leader")
 )

@@ -50,10 +50,25 @@ type View interface {
 }
 
 // Digester is a StateMachine that can name its state in 64 bits: equal states have equal digests
-// whatever their history, and different ones almost never do.
+// whatever their history, and different ones almost never do. Digests of replicas are compared, so
+// that one whose state has diverged is found; zero is not compared.
 type Digester interface {
 	StateMachine
 	Digest() uint64
+}
+
+// Itemizer is a Digester that can say which part of a state differs from another's.
+type Itemizer interface {
+	Digester
+	// Digests appends the digest of each part of the state to dst, in an order that is the same on
+	// every replica. It is called often, and has to be cheap.
+	Digests(dst []NamedDigest) []NamedDigest
+}
+
+// NamedDigest is the digest of one part of a state, such as a collection.
+type NamedDigest struct {
+	Name   string
+	Digest uint64
 }
 
 // Result is what a command or a query came to.

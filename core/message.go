@@ -44,8 +44,17 @@ const (
 	MsgForward MessageKind = 13
 	// MsgForwardReply answers: Token, Data; Reject: it was certainly not carried out.
 	MsgForwardReply MessageKind = 14
+	// MsgDigest reports to the leader what state a machine is in: Log (the checkpoint, an index at
+	// which all replicas look), Token (the digest), Round (names the life of the machine: it counts
+	// starts and restorings; echoed), Data (the digests of the state's parts).
+	MsgDigest MessageKind = 15
+	// MsgVerdict answers: Log, Token and Round as reported, Data (what the members say of it, and the
+	// parts that differ). A replica in the minority is quarantined.
+	MsgVerdict MessageKind = 16
+	// MsgResync asks the leader for a snapshot: Log.Index (it has to be newer than that).
+	MsgResync MessageKind = 17
 
-	maxMessageKind = MsgForwardReply
+	maxMessageKind = MsgResync
 )
 
 var messageKinds = [...]string{
@@ -55,6 +64,7 @@ var messageKinds = [...]string{
 	MsgSnapshot: "InstallSnapshot", MsgSnapshotChunk: "SnapshotChunk", MsgSnapshotAck: "SnapshotAck",
 	MsgReadIndex: "ReadIndex", MsgReadIndexReply: "ReadIndexReply", MsgTimeoutNow: "TimeoutNow",
 	MsgForward: "Forward", MsgForwardReply: "ForwardReply",
+	MsgDigest: "Digest", MsgVerdict: "Verdict", MsgResync: "Resync",
 }
 
 // Valid reports whether k is a kind that this version knows.

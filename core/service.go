@@ -7,6 +7,9 @@ type RequestKind uint8
 const (
 	RequestCommand RequestKind = 1 // change the state, through the log
 	RequestQuery   RequestKind = 2 // read the state
+	// RequestResync has the replica that is asked replace its state by a snapshot of the leader's. It
+	// is answered when the new state has been compared with the others'; asking again does no harm.
+	RequestResync RequestKind = 3
 )
 
 // ReadLevel says how fresh the answer to a query must be.
@@ -31,12 +34,12 @@ type Request struct {
 
 // Reply is the outcome of a Request. Err is nil when the machine answered, be it with a Failure.
 //
-// Err is otherwise one of: *NotLeaderError, ErrBusy, ErrTooLarge, ErrNoGroup, ErrClosed (the
-// request certainly was not and will not be carried out), and ErrUnknownOutcome (a command that may
-// or may not have been or yet be carried out; nothing else may be said of it).
+// Err is otherwise one of: *NotLeaderError, ErrBusy, ErrTooLarge, ErrNoGroup, ErrQuarantined,
+// ErrClosed (the request certainly was not and will not be carried out), and ErrUnknownOutcome (a
+// command that may or may not have been or yet be carried out; nothing else may be said of it).
 type Reply struct {
 	Result Result
-	Index  Index  // of the command's entry, or the applied index that the query saw
+	Index  Index  // of the command's entry; that the query saw; at which a resync was proved
 	Leader NodeID // as known to the node that answers; zero: unknown
 	Err    error
 }
@@ -79,7 +82,15 @@ type GroupStatus struct {
 	SnapshotIndex Index          `json:"snapshot_index"`
 	Digest        uint64         `json:"digest"` // of the machine at AppliedIndex; zero: it has none
 	Machine       string         `json:"machine"`
+	Quarantined   *Quarantine    `json:"quarantined,omitempty"`
 	Members       []MemberStatus `json:"members"`
+}
+
+// Quarantine says why a replica answers no query and does not lead.
+type Quarantine struct {
+	Index       Index    `json:"index"`       // at which its state differed from the majority's
+	Collections []string `json:"collections"` // the parts that differ, as far as they are known
+	Restored    bool     `json:"restored"`    // it applies again, and has yet to be proved right
 }
 
 // MemberStatus describes a member of a group as one replica sees it. Match and Next are known to

@@ -21,11 +21,10 @@ func TestExamplesDoWhatTheirTranscriptsSay(t *testing.T) {
 	for _, path := range transcripts {
 		t.Run(path, func(t *testing.T) {
 			script := strings.TrimSuffix(path, ".txt") + ".lua"
-			text, err := os.ReadFile(script)
+			source, err := scripting.ReadSource(script)
 			if err != nil {
 				t.Fatal(err)
 			}
-			source := scripting.Source{Name: script, Text: text}
 			machine, err := scripting.New(source, scripting.Config{})
 			if err != nil {
 				t.Fatal(err)

@@ -3,6 +3,7 @@ package scripting
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/tidelock-raft/tidelock/scripting/value"
 )
@@ -17,9 +18,10 @@ const (
 var ErrCall = errors.New("scripting: not a call")
 
 // EncodeCall makes the request that calls a command or query: an array of its name and arguments.
+// Names that begin with @ are those of the machine itself.
 // Arguments are what value.FromAny takes. Errors wrap ErrCall or value.ErrInvalid.
 func EncodeCall(name string, args ...any) ([]byte, error) {
-	if !isName(name) || len(args) > MaxArguments {
+	if !isName(strings.TrimPrefix(name, "@")) || len(args) > MaxArguments {
 		return nil, fmt.Errorf("%w: '%s' with %d arguments, at most %d", ErrCall, name, len(args),
 			MaxArguments)
 	}

@@ -39,7 +39,7 @@ func (s *script) declare(what string, methods *lua.LTable, single bool) int {
 			L.RaiseError("the collection '%s' is declared twice; keep the first in a local", c.name)
 		}
 	}
-	c := collection{name: string(name)}
+	c := collection{name: string(name), single: single, place: L.Where(1)}
 	if single && L.Get(2) != lua.LNil {
 		c.initial = append([]byte(nil), s.encoded(L.Get(2))...)
 	}

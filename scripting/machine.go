@@ -14,7 +14,7 @@ import (
 	"maps"
 	"runtime"
 	"slices"
-	"sync"
+	"sync/atomic"
 
 	"github.com/tidelock-raft/tidelock/core"
 	"github.com/tidelock-raft/tidelock/scripting/sandbox"
@@ -27,7 +27,7 @@ type ScriptError = sandbox.ScriptError
 // Source is a script as it was found.
 type Source struct {
 	Name string // of the file, for messages
-	Text []byte
+	Text []byte // the file, or what sandbox.Bundle makes of it and what it requires
 }
 
 //go:embed machines/kv.lua
@@ -41,59 +41,87 @@ type Config struct {
 	Readers int // idle interpreters kept for queries on views; default: one per processor
 }
 
-// Machine is a core.StateMachine, a core.Reader and a core.Digester that runs a script.
+// Machine is a core.StateMachine, a core.Reader and a core.Itemizer that runs a script.
 type Machine struct {
 	config  Config
-	text    []byte
-	hash    [sha256.Size]byte
-	program *sandbox.Program
-	writer  *script // carries out commands, and queries between them
+	local   Source
+	now     atomic.Pointer[tenure]
+	last    core.Entry // the newest entry applied, without its data
+	writer  *script    // carries out commands, and queries between them
 	space   *state.Space
 	live    *state.View // of space
-
-	mu   sync.Mutex
-	idle []*script // for views
+	effects *effects
+	spent   sandbox.Limits // by the last command or query
 }
 
 var (
 	_ core.Reader   = (*Machine)(nil)
-	_ core.Digester = (*Machine)(nil)
+	_ core.Itemizer = (*Machine)(nil)
 )
 
-// New judges a script, loads it, and returns a Machine with fresh collections. Every refusal is a
-// *ScriptError.
+// New judges a script, loads it, and returns a Machine that runs it from the start, with fresh
+// collections. Every refusal is a *ScriptError.
 func New(src Source, c Config) (*Machine, error) {
-	program, err := sandbox.Compile(src.Name, src.Text, globals...)
+	m := bare(src, c)
+	first, s, err := engage(src, m.config.Readers)
 	if err != nil {
 		return nil, err
 	}
-	if c.Readers <= 0 {
-		c.Readers = runtime.GOMAXPROCS(0)
-	}
-	m := &Machine{config: c, text: src.Text, hash: sha256.Sum256(src.Text), program: program}
-	if m.writer, err = load(program); err != nil {
-		return nil, err
-	}
-	program.Rename(m.writer.name + ".lua")
-	m.use(m.writer.newSpace())
+	m.adopt(first.settle(0, nil), s, s.newSpace())
 	return m, nil
 }
 
-func (m *Machine) use(space *state.Space) { m.space, m.live = space, space.Live() }
-
-// Name is what the script calls itself.
-func (m *Machine) Name() string { return m.writer.name }
-
-// Version is the version that the script gives itself.
-func (m *Machine) Version() int { return m.writer.version }
-
-// String names the machine for people: its name, its version and the beginning of its hash.
-func (m *Machine) String() string {
-	return fmt.Sprintf("%s v%d sha256:%x", m.Name(), m.Version(), m.hash[:6])
+// NewEmpty judges a script, the local one, and returns a Machine that runs none until the log
+// brings one: see EncodeInstall. Every refusal is a *ScriptError.
+func NewEmpty(local Source, c Config) (*Machine, error) {
+	m := bare(local, c)
+	if _, _, err := engage(local, 1); err != nil {
+		return nil, err
+	}
+	none := &tenure{readers: m.config.Readers}
+	m.adopt(none.settle(0, nil), newScript(), state.New(nil))
+	return m, nil
 }
 
+func bare(local Source, c Config) *Machine {
+	if c.Readers <= 0 {
+		c.Readers = runtime.GOMAXPROCS(0)
+	}
+	return &Machine{config: c, local: local, effects: newEffects()}
+}
+
+// adopt makes another script run, on another space or one arranged for it.
+func (m *Machine) adopt(next *tenure, s *script, space *state.Space) {
+	if was := m.now.Swap(next); was != nil {
+		was.close()
+	}
+	m.writer, m.space, m.live = s, space, space.Live()
+}
+
+// Ready reports whether there is a script. It may be called from any goroutine, as Running may,
+// Local and String.
+func (m *Machine) Ready() bool { return m.now.Load().program != nil }
+
+// Running says which script runs, if there is one.
+func (m *Machine) Running() (Identity, bool) {
+	now := m.now.Load()
+	return now.Identity, now.program != nil
+}
+
+// Local is the script that the Machine was made with, whichever runs.
+func (m *Machine) Local() Source { return m.local }
+
+// Name is what the script calls itself.
+func (m *Machine) Name() string { return m.now.Load().Name }
+
+// Version is the version that the script gives itself.
+func (m *Machine) Version() int { return m.now.Load().Version }
+
+// String names the machine for people: its name, its version and the beginning of its hash.
+func (m *Machine) String() string { return m.now.Load().shown }
+
 // Hash is the SHA-256 of the script.
-func (m *Machine) Hash() [sha256.Size]byte { return m.hash }
+func (m *Machine) Hash() [sha256.Size]byte { return m.now.Load().Hash }
 
 // Commands lists the names of the commands.
 func (m *Machine) Commands() []string { return slices.Sorted(maps.Keys(m.writer.commands)) }
@@ -102,13 +130,24 @@ func (m *Machine) Commands() []string { return slices.Sorted(maps.Keys(m.writer.
 func (m *Machine) Queries() []string { return slices.Sorted(maps.Keys(m.writer.queries)) }
 
 // Digest names the state: equal states have equal digests, whatever their histories.
-func (m *Machine) Digest() uint64 { return m.space.Digest() }
+func (m *Machine) Digest() uint64 {
+	return max(1, m.space.Digest()+m.effects.digest()+m.now.Load().digest)
+}
+
+// Digests names the script, each collection, the events and the timers; see core.Itemizer.
+func (m *Machine) Digests(dst []core.NamedDigest) []core.NamedDigest {
+	part := func(name string, digest uint64) {
+		dst = append(dst, core.NamedDigest{Name: name, Digest: digest})
+	}
+	part("@script", m.now.Load().digest)
+	m.space.Parts(part)
+	m.effects.space.Parts(part)
+	return dst
+}
 
 // Close releases the interpreters. Views may still be queried.
 func (m *Machine) Close() error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.idle = nil
+	m.now.Load().close()
 	return nil
 }
 
@@ -116,37 +155,75 @@ func (m *Machine) Close() error {
 // result a value of package value.
 func (m *Machine) Apply(dst []core.Result, entries []core.Entry) ([]core.Result, error) {
 	for i := range entries {
-		result := m.apply(&entries[i])
-		if m.writer.vm.Broken() {
-			writer, err := load(m.program)
-			if err != nil {
-				return dst, fmt.Errorf("load the script anew at index %d: %w", entries[i].Index, err)
-			}
-			m.writer = writer
+		result, err := m.apply(&entries[i])
+		if err != nil {
+			return dst, err
 		}
 		dst = append(dst, result)
 	}
+	m.effects.tell()
 	return dst, nil
 }
 
-func (m *Machine) apply(e *core.Entry) core.Result {
+func (m *Machine) apply(e *core.Entry) (core.Result, error) {
+	m.last = core.Entry{Position: e.Position, Kind: e.Kind, Time: e.Time}
+	m.effects.begin(e.Index)
+	if name, a, ok := reserved(e.Data); ok {
+		if do := commandOf(name); do != nil {
+			return do(m, e, a)
+		}
+	}
+	result := m.carryOut(e, e.Data, 0)
+	return result, m.mend(e.Index)
+}
+
+// carryOut does a command of the script. Commands of one entry have different salts.
+func (m *Machine) carryOut(e *core.Entry, data []byte, salt uint64) core.Result {
 	s := m.writer
-	s.entry, s.space, s.view = e, m.space, m.live
-	s.vm.Seed(uint64(e.Index)*0x9e3779b97f4a7c15^uint64(e.Term)<<32^uint64(e.Time), true)
-	result := s.answer(s.commands, UnknownCommand, e.Data)
+	s.entry, s.space, s.view, s.effects = e, m.space, m.live, m.effects
+	s.vm.Seed(seed(e, salt), true)
+	result := s.answer(s.commands, UnknownCommand, data)
+	m.spent = s.vm.Used()
 	if result.Failure != nil {
 		m.space.Rollback(0)
+		m.effects.rollback(0)
 	}
 	m.space.Commit()
+	m.effects.commit()
 	s.release()
+	s.effects = nil
 	return result
+}
+
+// seed is what random numbers come from.
+func seed(e *core.Entry, salt uint64) uint64 {
+	return (uint64(e.Index)+salt<<48)*0x9e3779b97f4a7c15 ^ uint64(e.Term)<<32 ^ uint64(e.Time)
+}
+
+// mend replaces an interpreter that is broken.
+func (m *Machine) mend(index core.Index) error {
+	if !m.writer.vm.Broken() {
+		return nil
+	}
+	writer, err := m.now.Load().load()
+	if err != nil {
+		return fmt.Errorf("load the script anew at index %d: %w", index, err)
+	}
+	m.writer = writer
+	return nil
 }
 
 // Query answers from the state as it is; see core.StateMachine.
 func (m *Machine) Query(request []byte) core.Result {
+	if name, a, ok := reserved(request); ok {
+		if q := queryOf(name); q != nil {
+			return q(m.liveView(), a)
+		}
+	}
 	result := m.writer.query(m.live, request)
+	m.spent = m.writer.vm.Used()
 	if m.writer.vm.Broken() {
-		if writer, err := load(m.program); err == nil { // as it did before
+		if writer, err := m.now.Load().load(); err == nil { // as it did before
 			m.writer = writer
 		}
 	}

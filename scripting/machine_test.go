@@ -221,11 +221,12 @@ func TestRestoreRefuses(t *testing.T) {
 		return b
 	}
 	refuse("magic", flip(0), core.ErrCorrupt)
-	refuse("language", flip(8), ErrOtherScript)
-	refuse("size", flip(14), core.ErrCorrupt)
-	refuse("script", flip(20), ErrOtherScript)
+	refuse("language", flip(8), ErrLanguage)
+	refuse("count", flip(13), core.ErrCorrupt)
+	refuse("version", flip(24), core.ErrCorrupt)
+	refuse("size", flip(30), core.ErrCorrupt)
+	refuse("collection", bytes.Replace(good, []byte("\x02kv"), []byte("\x02kw"), 1), core.ErrCorrupt)
 	refuse("digest", flip(len(good)-1), core.ErrCorrupt)
-	refuse("another machine", snapshotOf(t, newMachine(t, busySource())), ErrOtherScript)
 	err := m.Restore(iotest.ErrReader(errors.ErrUnsupported))
 	if !errors.Is(err, errors.ErrUnsupported) || errors.Is(err, core.ErrCorrupt) {
 		t.Errorf("got %v, want the reader's error", err)

@@ -1,14 +1,8 @@
 package scripting
 
 import (
-	"fmt"
-	"io"
-	"os"
-	"path/filepath"
-
 	"github.com/tidelock-raft/tidelock/core"
 	"github.com/tidelock-raft/tidelock/plugins"
-	"github.com/tidelock-raft/tidelock/scripting/sandbox"
 )
 
 // options are what can be set by name.
@@ -22,24 +16,10 @@ func init() {
 		src := Default()
 		if o.Script != "" {
 			var err error
-			if src, err = read(o.Script); err != nil {
-				return nil, err
+			if src, err = ReadSource(o.Script); err != nil {
+				return nil, &plugins.OptionError{Name: "script", Reason: err.Error()}
 			}
 		}
-		return New(src, Config{Readers: o.Readers})
+		return NewEmpty(src, Config{Readers: o.Readers})
 	})
-}
-
-// read finds a script in a file. Of one that is too long it reads enough for New to say so.
-func read(path string) (Source, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return Source{}, &plugins.OptionError{Name: "script", Reason: err.Error()}
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, sandbox.MaxSource+1))
-	if err != nil {
-		return Source{}, fmt.Errorf("read script: %w", err)
-	}
-	return Source{Name: filepath.Base(path), Text: text}, nil
 }

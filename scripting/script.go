@@ -14,7 +14,7 @@ import (
 )
 
 // globals are the names that a script has besides the libraries of the sandbox.
-var globals = []string{"ctx", "fail", "state"}
+var globals = []string{"ctx", "emit", "fail", "json", "msgpack", "state", "timer"}
 
 // maxIterations is how many loops over collections one command may begin, writes between them.
 const maxIterations = 1 << 10
@@ -27,15 +27,17 @@ type script struct {
 	collections       []collection
 	commands, queries map[string]*lua.LFunction
 	invariant         *lua.LFunction
+	migrate, revert   *lua.LFunction // take a version; revert is called rollback by scripts
 
-	view  *state.View  // what is read
-	space *state.Space // what is written; nil: nothing may be
-	entry *core.Entry  // the command; nil: it is a query
-	loops []*state.View
-	wrote bool // since the last of loops was made
-	key   []byte
-	buf   []byte
-	page  []state.Pair
+	view    *state.View  // what is read
+	space   *state.Space // what is written; nil: nothing may be
+	entry   *core.Entry  // the command; nil: it is a query
+	effects *effects     // of the command; nil: it may have none
+	loops   []*state.View
+	wrote   bool // since the last of loops was made
+	key     []byte
+	buf     []byte
+	page    []state.Pair
 
 	single  []byte // the key under which a state.value stands
 	nothing []byte // the result of a call that returns nothing
@@ -45,43 +47,38 @@ type script struct {
 // collection is a declared state.map or state.value.
 type collection struct {
 	name    string
+	single  bool   // it is a state.value
 	initial []byte // of a state.value; empty: nil
+	place   string // file:line: of its declaration
 }
 
-// load runs a program in a new interpreter. Every error is a *ScriptError.
+// load runs a program in a new interpreter. Every error is a *ScriptError, or several.
 func load(p *sandbox.Program) (*script, error) {
+	s := newScript()
+	result, err := s.vm.Load(p)
+	if result == nil {
+		return nil, err
+	}
+	return s, sandbox.Join(append(sandbox.Problems(err), sandbox.Problems(s.define(p, result))...))
+}
+
+// newScript makes an interpreter that has not loaded anything.
+func newScript() *script {
 	s := &script{
 		vm: sandbox.New(), single: state.StringKey(nil, ""), nothing: value.AppendNil(nil),
 	}
-	s.vm.Mark = func() int {
-		if s.space == nil {
-			return 0
-		}
-		return s.space.Mark()
-	}
-	s.vm.Rollback = func(mark int) {
-		if s.space != nil {
-			s.space.Rollback(mark)
-			s.wrote = true
-		}
-	}
-	s.vm.Define("", map[string]sandbox.Function{"fail": fail})
+	s.vm.Mark, s.vm.Rollback = s.mark, s.rollback
+	s.vm.Define("", map[string]sandbox.Function{"fail": fail, "emit": s.emitted})
+	s.vm.Define("timer", s.timerFunctions())
 	s.vm.Define("ctx", s.context())
+	s.defineFormats()
 	s.vm.Define("state", s.declarations())
-	result, err := s.vm.Load(p)
-	if err != nil {
-		return nil, err
-	}
-	return s, s.define(p, result)
+	return s
 }
 
 // newSpace makes the state that a cluster begins with.
 func (s *script) newSpace() *state.Space {
-	names := make([]string, len(s.collections))
-	for i, c := range s.collections {
-		names[i] = c.name
-	}
-	space := state.New(names)
+	space := state.New(s.names())
 	for i, c := range s.collections {
 		space.Set(i, s.single, c.initial)
 	}
@@ -90,28 +87,30 @@ func (s *script) newSpace() *state.Space {
 }
 
 // define reads the table that the script returned.
-func (s *script) define(p *sandbox.Program, result lua.LValue) (err error) {
+func (s *script) define(p *sandbox.Program, result lua.LValue) error {
 	t, ok := result.(*lua.LTable)
 	if !ok {
 		return p.Refuse("the script returns %s; it must return a table like "+
 			"{name = ..., version = 1, commands = {...}, queries = {...}}", article(result))
 	}
 	fields, _ := s.vm.Plain(t)
-	for k, v := fields.Next(lua.LNil); k != lua.LNil && err == nil; k, v = fields.Next(k) {
-		err = s.field(p, k, v)
+	var problems []*ScriptError
+	refuse := func(err error) { problems = append(problems, sandbox.Problems(err)...) }
+	for k, v := fields.Next(lua.LNil); k != lua.LNil; k, v = fields.Next(k) {
+		refuse(s.field(p, k, v))
 	}
-	switch {
-	case err != nil:
-		return err
-	case s.name == "":
-		return p.Refuse("the returned table has no name; add name = \"...\"")
-	case s.version == 0:
-		return p.Refuse("the returned table has no version; add version = 1")
-	case len(s.commands) == 0:
-		return p.Refuse("the returned table has no commands; " +
-			"add commands = {name = function(...) ... end}")
+	missing := func(field string) bool { return fields.RawGetString(field) == lua.LNil }
+	if missing("name") {
+		refuse(p.Refuse("the returned table has no name; add name = \"...\""))
 	}
-	return nil
+	if missing("version") {
+		refuse(p.Refuse("the returned table has no version; add version = 1"))
+	}
+	if missing("commands") || s.commands != nil && len(s.commands) == 0 {
+		refuse(p.Refuse("the returned table has no commands; " +
+			"add commands = {name = function(...) ... end}"))
+	}
+	return sandbox.Join(problems)
 }
 
 func (s *script) field(p *sandbox.Program, k, v lua.LValue) (err error) {
@@ -131,13 +130,17 @@ func (s *script) field(p *sandbox.Program, k, v lua.LValue) (err error) {
 		s.commands, err = s.handlers(p, "commands", v)
 	case lua.LString("queries"):
 		s.queries, err = s.handlers(p, "queries", v)
+	case lua.LString("limits"):
+		err = s.setLimits(p, v)
 	case lua.LString("invariant"):
 		s.invariant, err = handler(p, "invariant", v)
 	case lua.LString("migrate"):
-		_, err = handler(p, "migrate", v)
+		s.migrate, err = handler(p, "migrate", v)
+	case lua.LString("rollback"):
+		s.revert, err = handler(p, "rollback", v)
 	default:
 		return p.Refuse("the returned table has a field '%s'; there are name, version, commands, "+
-			"queries, invariant and migrate", shown(k))
+			"queries, limits, invariant, migrate and rollback", shown(k))
 	}
 	return err
 }
@@ -150,19 +153,22 @@ func (s *script) handlers(
 	if !ok {
 		return nil, p.Refuse("%s is %s; it must be a table of functions", field, article(v))
 	}
-	named := map[string]*lua.LFunction{}
+	named, problems := map[string]*lua.LFunction{}, []*ScriptError(nil)
 	fields, _ := s.vm.Plain(t)
 	for k, v := fields.Next(lua.LNil); k != lua.LNil; k, v = fields.Next(k) {
 		name, ok := k.(lua.LString)
 		if !ok || !isName(string(name)) {
-			return nil, p.Refuse("%s has a field '%s'; names are letters, digits, _ or -, at most %d",
+			err := p.Refuse("%s has a field '%s'; names are letters, digits, _ or -, at most %d",
 				field, shown(k), state.MaxName)
+			problems = append(problems, sandbox.Problems(err)...)
+			continue
 		}
 		f, err := handler(p, field+"."+string(name), v)
-		if err != nil {
-			return nil, err
-		}
+		problems = append(problems, sandbox.Problems(err)...)
 		named[string(name)] = f
+	}
+	if len(problems) > 0 {
+		return nil, sandbox.Join(problems)
 	}
 	return named, nil
 }
@@ -240,12 +246,16 @@ func (s *script) run(v *state.View, f *lua.LFunction) core.Result {
 func (s *script) answer(
 	handlers map[string]*lua.LFunction, unknown string, data []byte,
 ) core.Result {
+	s.vm.Abandon() // so that a call that is not made takes nothing
 	c, err := openCall(data)
 	if err != nil {
 		return failed(BadArguments, err.Error())
 	}
 	f := handlers[text(c.name)]
-	if f == nil {
+	switch {
+	case s.commands == nil:
+		return noScript()
+	case f == nil:
 		return failed(unknown,
 			fmt.Sprintf("%s has no '%s'", s.name, clip(string(c.name), state.MaxName)))
 	}

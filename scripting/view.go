@@ -6,44 +6,42 @@ import (
 )
 
 // View freezes the state in constant time for queries beside Apply; see core.Reader.
-func (m *Machine) View() (core.View, error) { return &view{m, m.space.View()}, nil }
+func (m *Machine) View() (core.View, error) {
+	return &view{m.now.Load(), m.last, m.space.View(), m.effects.view()}, nil
+}
+
+// liveView is the present, for the goroutine that applies.
+func (m *Machine) liveView() *view {
+	return &view{m.now.Load(), m.last, m.live, m.effects.live}
+}
 
 type view struct {
-	m *Machine
-	v *state.View
+	now  *tenure
+	last core.Entry // the newest that shows
+	v    *state.View
+
+	effects *state.View // of events and timers; nil: there is none of them
 }
 
 // Query answers from the frozen state, in an interpreter of its own for the time of the call.
 func (v *view) Query(request []byte) core.Result {
-	s, err := v.m.borrow()
+	if name, a, ok := reserved(request); ok {
+		if q := queryOf(name); q != nil {
+			return q(v, a)
+		}
+	}
+	s, err := v.now.borrow()
 	if err != nil {
 		return failed(Error, err.Error())
 	}
-	defer v.m.giveBack(s)
+	defer v.now.giveBack(s)
 	return s.query(v.v, request)
 }
 
 // Release ends the view.
-func (v *view) Release() { v.v.Release() }
-
-// borrow takes an idle interpreter or loads a new one.
-func (m *Machine) borrow() (*script, error) {
-	m.mu.Lock()
-	if n := len(m.idle); n > 0 {
-		s := m.idle[n-1]
-		m.idle = m.idle[:n-1]
-		m.mu.Unlock()
-		return s, nil
-	}
-	m.mu.Unlock()
-	return load(m.program)
-}
-
-// giveBack keeps an interpreter for the next query, if it is sound and there is room.
-func (m *Machine) giveBack(s *script) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if s.view = nil; !s.vm.Broken() && len(m.idle) < m.config.Readers {
-		m.idle = append(m.idle, s)
+func (v *view) Release() {
+	v.v.Release()
+	if v.effects != nil {
+		v.effects.Release()
 	}
 }

@@ -6,12 +6,14 @@ import (
 
 	"github.com/tidelock-raft/tidelock/cli/batch"
 	"github.com/tidelock-raft/tidelock/cli/call"
+	"github.com/tidelock-raft/tidelock/cli/cluster"
 	"github.com/tidelock-raft/tidelock/cli/del"
 	"github.com/tidelock-raft/tidelock/cli/get"
 	"github.com/tidelock-raft/tidelock/cli/internal/program"
 	"github.com/tidelock-raft/tidelock/cli/internal/remote"
 	"github.com/tidelock-raft/tidelock/cli/put"
 	"github.com/tidelock-raft/tidelock/cli/query"
+	"github.com/tidelock-raft/tidelock/cli/script"
 	"github.com/tidelock-raft/tidelock/cli/status"
 )
 
@@ -29,7 +31,7 @@ func New(name string, s program.Streams) *cli.Command {
 			"JSON on standard output.",
 		Subcommands: []*cli.Command{
 			put.New(env), get.New(env), del.New(env), call.New(env), query.New(env),
-			batch.New(env), status.New(env),
+			batch.New(env), status.New(env), script.New(env), cluster.New(env),
 		},
 	}
 }

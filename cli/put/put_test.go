@@ -46,7 +46,7 @@ func TestPut(t *testing.T) {
 			remotetest.Outcome{Code: exit.Usage,
 				Err: "prog: --timeout is 0s, want more than nothing\nTry: prog --help\n"}},
 		{"target unknown", []string{"put", "x", "y", "--target", "4", "--endpoints", "h:1"}, nil, "",
-			remotetest.Outcome{Code: exit.Usage, Err: "prog: --target: no endpoint of node 4 is " +
+			remotetest.Outcome{Code: exit.Usage, Err: "prog: no endpoint of node 4 is " +
 				"known; say 4=host:port in --endpoints\nTry: prog --help\n"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -5,11 +5,13 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/tidelock-raft/tidelock/cli/bench"
+	"github.com/tidelock-raft/tidelock/cli/check"
 	"github.com/tidelock-raft/tidelock/cli/client"
 	"github.com/tidelock-raft/tidelock/cli/internal/program"
 	"github.com/tidelock-raft/tidelock/cli/internal/remote"
 	"github.com/tidelock-raft/tidelock/cli/node"
 	"github.com/tidelock-raft/tidelock/cli/plugins"
+	"github.com/tidelock-raft/tidelock/cli/run"
 	"github.com/tidelock-raft/tidelock/cli/version"
 	_ "github.com/tidelock-raft/tidelock/plugins/standard"
 )
@@ -20,6 +22,7 @@ func main() {
 			Name: "tidelock", Usage: "keep a Lua script running in lockstep on a cluster",
 			Subcommands: []*cli.Command{
 				node.New("node", s), client.New("client", s), plugins.New(s),
+				check.New(s), run.New(s),
 				bench.New(remote.Env{Streams: s, Connect: remote.Dial}), version.New(s),
 			},
 		}

@@ -32,6 +32,15 @@ type Config struct {
 	// little. Default 10,000; negative: none.
 	TailEntries int
 
+	// DigestEvery is the distance of checkpoints, in entries: at each index that it divides all
+	// replicas note the digest of their state, to be compared. The same on every node. Default 256.
+	DigestEvery int
+
+	// DigestTicks is how many ticks the leader waits for reports before it judges by those it has,
+	// after how many a report or a request without an answer is repeated, and after how many without
+	// new entries the newest becomes a checkpoint. Default 100.
+	DigestTicks int
+
 	// MaxCommandBytes bounds the data of one command. Default 2 MiB minus 1 KiB, the largest that
 	// fits a message.
 	MaxCommandBytes int
@@ -52,6 +61,8 @@ func (c Config) withDefaults() Config {
 	def(&c.SnapshotEntries, 1_000_000)
 	def(&c.SnapshotBytes, 64<<20)
 	def(&c.TailEntries, 10_000)
+	def(&c.DigestEvery, 256)
+	def(&c.DigestTicks, 100)
 	def(&c.Raft.MaxMessageBytes, 2<<20)
 	def(&c.MaxCommandBytes, c.Raft.MaxMessageBytes-1<<10)
 	def(&c.MaxForwards, 16_384)

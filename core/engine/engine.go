@@ -62,7 +62,11 @@ func (e *Engine) Open(id core.GroupID, st core.State, log raft.Log) error {
 	if err != nil {
 		return fmt.Errorf("group %d: %w", id, err)
 	}
-	g := &group{id: id, node: c.ID, raft: r, handed: st.Snapshot.Index, snapshotSize: st.Snapshot.Size}
+	g := &group{
+		id: id, node: c.ID, config: &e.config, raft: r,
+		handed: st.Snapshot.Index, snapshotSize: st.Snapshot.Size, body: st.Snapshot.Index,
+	}
+	g.audit.told = e.config.DigestTicks
 	e.byID[id] = g
 	at, _ := slices.BinarySearchFunc(e.groups, id, func(g *group, id core.GroupID) int {
 		return cmp.Compare(g.id, id)
@@ -81,8 +85,13 @@ func (e *Engine) Step(now core.Instant, in *Events, out *Effects) {
 		e.message(&in.Messages[i], in.Wall, out)
 	}
 	for _, a := range in.Applied {
-		if g := e.touched(a.Group); g != nil {
+		if g := e.touched(a.Group); g != nil && a.Restores == g.restores {
 			g.raft.Applied(a.Index)
+		}
+	}
+	for i := range in.Noted {
+		if g := e.touched(in.Noted[i].Group); g != nil {
+			g.noted(&in.Noted[i], out)
 		}
 	}
 	e.snapshots(in)
@@ -128,7 +137,14 @@ func (e *Engine) message(m *core.Message, wall int64, out *Effects) {
 		e.forwarded(g, m, wall, out)
 	case core.MsgForwardReply:
 		e.forwardReply(g, m, out)
+	case core.MsgDigest:
+		g.reported(m, out)
+	case core.MsgVerdict:
+		g.heard(m, out)
+	case core.MsgResync:
+		g.resyncFor(m, wall, out)
 	case core.MsgSnapshotChunk, core.MsgSnapshotAck:
+		g.resync.asked = 0 // a snapshot is coming, or gone
 		if m.Term >= g.raft.Term() || m.Kind == core.MsgSnapshotAck {
 			out.Transfers = append(out.Transfers, *m)
 		}
@@ -141,7 +157,7 @@ func (e *Engine) message(m *core.Message, wall int64, out *Effects) {
 func (e *Engine) snapshots(in *Events) {
 	for i := range in.Saved {
 		if g := e.touched(in.Saved[i].Group); g != nil {
-			g.saved(in.Saved[i], e.config.TailEntries)
+			g.saved(in.Saved[i])
 		}
 	}
 	for _, l := range in.Lost {
@@ -188,6 +204,9 @@ func (e *Engine) tick(now core.Instant, out *Effects) {
 		e.lastTick += interval
 		for _, g := range e.groups {
 			g.raft.Tick()
+			g.tickAudit(out)
+			g.tickSaving()
+			g.tickResync(out)
 			e.touch(g)
 		}
 		e.forwards.tick(e.config.ForwardTicks, out)
@@ -211,7 +230,7 @@ func (e *Engine) collect(out *Effects) {
 			e.effects(g, out)
 		}
 		g.release(out)
-		g.save(e.config, out)
+		g.save()
 	}
 	e.dirty = e.dirty[:0]
 	out.Batch = e.batch

@@ -9,6 +9,7 @@ type Events struct {
 	Messages    []core.Message // from peers, in order of arrival
 	Requests    []core.Request // from clients
 	Applied     []Applied
+	Noted       []Noted
 	Saved       []Saved
 	Lost        []Lost
 	Unreachable []core.Addr // messages to these were lost
@@ -18,19 +19,30 @@ type Events struct {
 func (e *Events) Reset() {
 	clear(e.Messages)
 	clear(e.Requests)
+	clear(e.Noted)
 	*e = Events{
 		Messages: e.Messages[:0], Requests: e.Requests[:0], Applied: e.Applied[:0],
-		Saved: e.Saved[:0], Lost: e.Lost[:0], Unreachable: e.Unreachable[:0],
+		Noted: e.Noted[:0], Saved: e.Saved[:0], Lost: e.Lost[:0], Unreachable: e.Unreachable[:0],
 	}
 }
 
 // Applied says that a group's machine now is where Index leaves it.
 type Applied struct {
-	Group core.GroupID
-	Index core.Index
+	Group    core.GroupID
+	Restores uint64 // how often its state was replaced by Work so far
+	Index    core.Index
 }
 
-// Saved says how the taking of a snapshot (Effects.Save) ended.
+// Noted says which state a group's machine was in (Work.Note).
+type Noted struct {
+	Group    core.GroupID
+	Restores uint64 // as in Applied
+	At       core.Position
+	Digest   uint64 // zero: the machine has none
+	Parts    []byte // from AppendParts; read-only from here on
+}
+
+// Saved says how the taking of a snapshot (Work.Save) ended.
 type Saved struct {
 	Group core.GroupID
 	OK    bool              // false: it could not be taken; Meta is empty
@@ -63,7 +75,7 @@ type Effects struct {
 	Installed  []Installed
 	Answers    []Answer
 	Roles      []RoleChange
-	Save       []core.GroupID // take a snapshot of these groups, behind the work handed out so far
+	Findings   []Finding
 }
 
 func (e *Effects) reset(batch uint64) {
@@ -75,10 +87,11 @@ func (e *Effects) reset(batch uint64) {
 	e.Batch = batch
 	e.Write, e.Work, e.Transfers = e.Write[:0], e.Work[:0], e.Transfers[:0]
 	e.Installed, e.Answers, e.Roles = e.Installed[:0], e.Answers[:0], e.Roles[:0]
-	e.Save = e.Save[:0]
+	e.Findings = e.Findings[:0]
 }
 
-// Work is something for a group's machine. One of Restore, Entries and Queries is set.
+// Work is something for a group's machine. At most one of Restore, Entries and Queries is set; Note
+// and Save speak of the state afterwards.
 type Work struct {
 	Group   core.GroupID
 	Restore *core.SnapshotMeta // replace the state by that snapshot's, whose body is on this node
@@ -86,6 +99,8 @@ type Work struct {
 	Calls   []Call             // whom to tell the results of Entries, ascending by index
 	Queries []core.Request     // answer these from the state as it is then
 	Leader  core.NodeID        // as known now, for the replies to Queries
+	Note    bool               // tell the digest of the state by Events.Noted
+	Save    bool               // take a snapshot; Events.Saved tells how that ended
 }
 
 // Call is a command on its way: whom to tell what became of the entry at Position.
@@ -111,6 +126,26 @@ type RoleChange struct {
 	Term   core.Term
 	Leader core.NodeID // zero: unknown
 }
+
+// Finding is what an operator has to know of the states of a group's replicas.
+type Finding struct {
+	Group       core.GroupID
+	Kind        FindingKind
+	Node        core.NodeID   // whose state it is
+	At          core.Position // of the checkpoint
+	Collections []string      // the parts that differ, as far as they are known
+}
+
+// FindingKind says what was found.
+type FindingKind uint8
+
+// The kinds of finding.
+const (
+	FoundDiverged  FindingKind = 1 // the leader tells a node that its state is the odd one
+	FoundUndecided FindingKind = 2 // states differ, and there is no majority for any
+	Quarantined    FindingKind = 3 // this replica is the odd one, and stands back
+	Recovered      FindingKind = 4 // its new state is that of the majority: it takes part again
+)
 
 // Installed says that a snapshot record is being written by this step's Write; older bodies may go
 // once it is durable.

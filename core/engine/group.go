@@ -16,6 +16,7 @@ import (
 type group struct {
 	id      core.GroupID
 	node    core.NodeID // this one
+	config  *Config
 	raft    *raft.Raft
 	out     raft.Output
 	touched bool
@@ -31,10 +32,16 @@ type group struct {
 	asked queue[read]
 	ready []read
 
-	saving       bool  // a snapshot is being taken
-	snapshotSize int64 // of the newest snapshot, in bytes
-	sinceEntries int   // handed to the machine since the newest snapshot
+	saving       saving
+	body         core.Index // of the newest snapshot written, on record or not
+	snapshotSize int64      // of the newest snapshot on record, in bytes
+	sinceEntries int        // handed to the machine since the newest snapshot
 	sinceBytes   int64
+
+	audit      audit
+	quarantine *core.Quarantine // nil: none; replaced, never changed, as a Status shows it
+	resync     resync
+	restores   uint64 // how often the machine's state was replaced
 }
 
 // read is a bunch of queries that share one read index.
@@ -113,6 +120,7 @@ func (g *group) send(out *Effects, m core.Message) {
 func (e *Engine) effects(g *group, out *Effects) {
 	o := &g.out
 	if o.RoleChanged {
+		g.roleChanged(out)
 		out.Roles = append(out.Roles, RoleChange{g.id, o.Role.String(), o.Term, o.Leader})
 	}
 	if o.DroppedFrom != 0 {
@@ -173,15 +181,27 @@ func (g *group) restore(meta *core.SnapshotMeta, out *Effects) {
 	}
 	g.handed = meta.Index
 	g.snapshotSize, g.sinceEntries, g.sinceBytes = meta.Size, 0, 0
-	out.Work = append(out.Work, Work{Group: g.id, Restore: meta})
+	g.restored()
+	out.Work = append(out.Work, Work{Group: g.id, Restore: meta, Note: true})
 }
 
-// apply hands committed entries to the machine, with the calls that wait for them.
+// apply hands committed entries to the machine, in pieces that end at checkpoints.
 func (g *group) apply(entries []core.Entry, out *Effects) {
-	if len(entries) == 0 {
-		return
+	for len(entries) > 0 {
+		n, checkpoint := g.stretch(entries)
+		work := g.hand(entries[:n:n])
+		if checkpoint {
+			work = g.check(work)
+		}
+		out.Work = append(out.Work, work)
+		entries = entries[n:]
 	}
+}
+
+// hand makes work of committed entries, with the calls that wait for them.
+func (g *group) hand(entries []core.Entry) Work {
 	g.handed = entries[len(entries)-1].Index
+	g.audit.quiet = 0
 	var calls []Call
 	if n := g.calls.countWhile(func(c *Call) bool { return c.Index <= g.handed }); n > 0 {
 		calls = make([]Call, n)
@@ -194,7 +214,7 @@ func (g *group) apply(entries []core.Entry, out *Effects) {
 	for i := range entries {
 		g.sinceBytes += int64(entries[i].Size())
 	}
-	out.Work = append(out.Work, Work{Group: g.id, Entries: entries, Calls: calls})
+	return Work{Group: g.id, Entries: entries, Calls: calls}
 }
 
 // readsEnded notes which reads have their index and answers those that raft gave up.
@@ -245,33 +265,4 @@ func (g *group) release(out *Effects) {
 // ask hands queries to the machine.
 func (g *group) ask(queries []core.Request, out *Effects) {
 	out.Work = append(out.Work, Work{Group: g.id, Queries: queries, Leader: g.raft.Leader()})
-}
-
-// save asks for a snapshot when enough was applied since the last one.
-func (g *group) save(c Config, out *Effects) {
-	if g.saving || g.sinceBytes < g.snapshotSize {
-		return
-	}
-	if g.sinceEntries >= c.SnapshotEntries || g.sinceBytes >= c.SnapshotBytes {
-		g.saving, g.sinceEntries, g.sinceBytes = true, 0, 0
-		out.Save = append(out.Save, g.id)
-	}
-}
-
-// saved puts a snapshot that was taken on record and cuts the log. One that an installed snapshot
-// has overtaken is not worth recording.
-func (g *group) saved(s Saved, tail int) {
-	g.saving = false
-	if !s.OK {
-		return
-	}
-	g.snapshotSize = s.Meta.Size
-	meta := s.Meta
-	meta.Membership = g.raft.MembershipAt(meta.Index)
-	compact := core.Index(0)
-	if meta.Index > core.Index(tail) {
-		compact = meta.Index - core.Index(tail)
-	}
-	// An error says that an installed snapshot has overtaken this one. It needs no record then.
-	_ = g.raft.Snapshotted(meta, compact)
 }

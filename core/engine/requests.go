@@ -12,6 +12,10 @@ func (e *Engine) requests(in *Events, out *Effects) {
 		case g == nil:
 			reply := core.Reply{Err: core.ErrNoGroup}
 			out.Answers = append(out.Answers, Answer{q.Token, q.Caller, reply})
+		case q.Kind == core.RequestResync:
+			g.resyncAsked(q, out)
+		case q.Kind == core.RequestQuery && g.quarantine != nil:
+			g.answer(q.Caller, q.Token, core.ErrQuarantined, out)
 		case q.Local && !g.leads() && (q.Kind == core.RequestCommand || q.Level != core.Stale):
 			g.answer(q.Caller, q.Token, &core.NotLeaderError{Leader: g.raft.Leader()}, out)
 		case q.Kind == core.RequestQuery:

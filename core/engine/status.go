@@ -17,6 +17,7 @@ func (g *group) status() core.GroupStatus {
 		Group: g.id, Role: s.Role.String(), Term: s.Term, Leader: s.Leader,
 		CommitIndex: s.Commit, AppliedIndex: s.Applied,
 		FirstIndex: s.First, LastIndex: s.Last, SnapshotIndex: s.Snapshot,
+		Quarantined: g.quarantine,
 	}
 	for _, p := range s.Peers {
 		m := core.MemberStatus{ID: p.ID, Addr: p.Member.Addr, Role: roleName(p.Member.Role)}
@@ -52,20 +53,9 @@ func (e *Engine) Member(id core.GroupID, node core.NodeID) (core.Member, bool) {
 func (e *Engine) Abandon(out *Effects) {
 	out.reset(e.batch)
 	for _, g := range e.groups {
-		for g.calls.len() > 0 {
-			g.giveUp(g.calls.first(), out)
-			g.calls.pop()
-		}
-		for g.asked.len() > 0 {
-			g.ready = append(g.ready, *g.asked.first())
-			g.asked.pop()
-		}
-		for _, r := range g.ready {
-			for i := range r.requests {
-				g.answer(r.requests[i].Caller, r.requests[i].Token, core.ErrClosed, out)
-			}
-		}
-		g.ready = nil
+		g.giveUpCalls(out)
+		g.refuseReads(core.ErrClosed, out)
+		g.endResync(core.Reply{Err: core.ErrClosed}, out)
 	}
 	e.forwards.tick(-1, out)
 }

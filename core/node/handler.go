@@ -2,7 +2,9 @@ package node
 
 import (
 	"cmp"
+	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 
 	"github.com/tidelock-raft/tidelock/core"
@@ -72,6 +74,7 @@ func (h *Handler) Handle(done []func(), events *engine.Events) {
 	events.Wrote = h.back.Wrote
 	events.Messages = append(events.Messages, h.back.Messages...)
 	events.Applied = append(events.Applied, h.back.Applied...)
+	events.Noted = append(events.Noted, h.back.Noted...)
 	events.Saved = append(events.Saved, h.back.Saved...)
 	events.Lost = append(events.Lost, h.back.Lost...)
 	wrote := h.back.Wrote
@@ -90,10 +93,7 @@ func (h *Handler) carryOut(out *engine.Effects) {
 	h.send(&out.Send)
 	h.disk.add(out)
 	for i := range out.Work {
-		h.machine(out.Work[i].Group).add(task{Work: out.Work[i]})
-	}
-	for _, g := range out.Save {
-		h.machine(g).add(task{save: true})
+		h.machine(out.Work[i].Group).add(out.Work[i])
 	}
 	for _, m := range h.machines {
 		m.start()
@@ -107,6 +107,9 @@ func (h *Handler) carryOut(out *engine.Effects) {
 	}
 	for _, r := range out.Roles {
 		h.logRole(r)
+	}
+	for i := range out.Findings {
+		h.logFinding(&out.Findings[i])
 	}
 }
 
@@ -189,4 +192,21 @@ func (h *Handler) logRole(r engine.RoleChange) {
 		leader = fmt.Sprint(r.Leader)
 	}
 	h.config.Log.Info("role: "+r.Role, "group", r.Group, "term", r.Term, "leader", leader)
+}
+
+// findings are the words for what an operator has to know.
+var findings = [...]string{
+	engine.FoundDiverged:  "the state of a node has diverged",
+	engine.FoundUndecided: "states have diverged, and there is no majority for any",
+	engine.Quarantined:    "quarantined: the state of this node has diverged",
+	engine.Recovered:      "quarantine ends: the state is the majority's again",
+}
+
+func (h *Handler) logFinding(f *engine.Finding) {
+	level := slog.LevelError
+	if f.Kind == engine.Recovered {
+		level = slog.LevelInfo
+	}
+	h.config.Log.Log(context.Background(), level, findings[f.Kind], "group", f.Group,
+		"state_of", f.Node, "index", f.At.Index, "collections", f.Collections)
 }

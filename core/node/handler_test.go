@@ -103,13 +103,7 @@ func (w *world) awaitLeader() *host {
 // converge waits until every host is up to date and equal, and checks what was acknowledged.
 func (w *world) converge(c *client) {
 	w.t.Helper()
-	w.loss = 0
-	clear(w.cut)
-	for _, h := range w.hosts {
-		if h.handler == nil {
-			h.start()
-		}
-	}
+	w.heal()
 	var last uint64
 	w.run(10*minute, "progress after healing", func() bool {
 		if last == 0 || c.refused[last] || c.unknown[last] {
@@ -136,6 +130,17 @@ func (w *world) converge(c *client) {
 		if c.acked[token] && n != 1 || c.refused[token] && n != 0 || n > 1 {
 			w.t.Errorf("command %d: acknowledged %v, refused %v, applied %d times",
 				token, c.acked[token], c.refused[token], n)
+		}
+	}
+}
+
+// heal repairs everything but the states of machines.
+func (w *world) heal() {
+	w.loss = 0
+	clear(w.cut)
+	for _, h := range w.hosts {
+		if h.handler == nil {
+			h.start()
 		}
 	}
 }

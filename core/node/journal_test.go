@@ -46,6 +46,19 @@ func (j *journal) Query([]byte) core.Result {
 
 func (j *journal) Digest() uint64 { return j.hash }
 
+func (j *journal) Digests(dst []core.NamedDigest) []core.NamedDigest {
+	return append(dst, core.NamedDigest{Name: "commands", Digest: j.hash},
+		core.NamedDigest{Name: "count", Digest: uint64(len(j.commands))})
+}
+
+// flip changes the state behind everybody's back, as a bit of memory might.
+func (j *journal) flip() {
+	if n := len(j.commands); n > 0 {
+		j.commands[n/2] += "'"
+	}
+	j.hash += 1<<17 + 1
+}
+
 func (j *journal) Snapshot() (core.Snapshot, error) {
 	return frozenJournal(slices.Clone(j.commands)), nil
 }

@@ -16,39 +16,43 @@ type machine struct {
 	group     core.GroupID
 	name      string
 	busy      bool
-	gathering []task
-	running   []task
+	gathering []engine.Work
+	running   []engine.Work
 	digest    uint64 // as of the newest finished batch
 
 	sm       core.StateMachine
 	reader   core.Reader   // sm, if it is one
 	digester core.Digester // sm, if it is one
+	itemizer core.Itemizer // sm, if it is one
 	at       core.Position // of the newest entry applied
 	time     int64         // Entry.Time of that entry
+	restores uint64        // how often the state was replaced by work
 	lane     uint64        // query lane for the next view
 	results  []core.Result
 	commands []core.Entry
+	parts    []core.NamedDigest
 	replies  engine.Outbox
+	noted    []engine.Noted
 	snapshot []taken
-}
-
-// task is work for a machine, or the order to take a snapshot.
-type task struct {
-	engine.Work
-	save bool
 }
 
 func newMachine(h *Handler, g core.GroupID, sm core.StateMachine) *machine {
 	m := &machine{handler: h, group: g, sm: sm}
 	m.reader, _ = sm.(core.Reader)
 	m.digester, _ = sm.(core.Digester)
-	if s, ok := sm.(fmt.Stringer); ok {
-		m.name = s.String()
-	}
+	m.itemizer, _ = sm.(core.Itemizer)
+	m.identify()
 	return m
 }
 
-func (m *machine) add(t task) { m.gathering = append(m.gathering, t) }
+// identify asks the machine what it is, which may change as it applies entries.
+func (m *machine) identify() {
+	if s, ok := m.sm.(fmt.Stringer); ok {
+		m.name = s.String()
+	}
+}
+
+func (m *machine) add(t engine.Work) { m.gathering = append(m.gathering, t) }
 
 // start gives the lane what has been gathered, unless it is still at work.
 func (m *machine) start() {
@@ -75,6 +79,8 @@ func (m *machine) done(err error) {
 		h.save(m.group, t)
 	}
 	m.snapshot = m.snapshot[:0]
+	h.back.Noted = append(h.back.Noted, m.noted...)
+	m.noted = m.noted[:0]
 	if h.err != nil {
 		return
 	}
@@ -83,34 +89,55 @@ func (m *machine) done(err error) {
 
 // settle makes known where the machine is.
 func (m *machine) settle() {
+	m.identify()
 	if m.digester != nil {
 		m.digest = m.digester.Digest()
 	}
-	applied := engine.Applied{Group: m.group, Index: m.at.Index}
+	applied := engine.Applied{Group: m.group, Restores: m.restores, Index: m.at.Index}
 	m.handler.back.Applied = append(m.handler.back.Applied, applied)
 }
 
 // run does the tasks, on the apply lane.
 func (m *machine) run() error {
 	for i := range m.running {
-		t := &m.running[i]
-		var err error
-		switch {
-		case t.save:
-			err = m.take()
-		case t.Restore != nil:
-			err = m.restore(t.Restore)
-		case t.Entries != nil:
-			err = m.apply(t.Entries, t.Calls)
-		default:
-			err = m.query(t)
-		}
-		if err != nil {
+		if err := m.do(&m.running[i]); err != nil {
 			m.giveUp(m.running[i:])
 			return err
 		}
 	}
 	return nil
+}
+
+func (m *machine) do(t *engine.Work) (err error) {
+	switch {
+	case t.Restore != nil:
+		m.restores++
+		err = m.restore(t.Restore)
+	case t.Entries != nil:
+		err = m.apply(t.Entries, t.Calls)
+	case t.Queries != nil:
+		err = m.query(t)
+	}
+	if err == nil && t.Note {
+		m.note()
+	}
+	if err == nil && t.Save {
+		err = m.take()
+	}
+	return err
+}
+
+// note takes down which state the machine is in.
+func (m *machine) note() {
+	n := engine.Noted{Group: m.group, Restores: m.restores, At: m.at}
+	if m.digester != nil {
+		n.Digest = m.digester.Digest()
+	}
+	if m.itemizer != nil {
+		m.parts = m.itemizer.Digests(m.parts[:0])
+		n.Parts = engine.AppendParts(nil, m.parts)
+	}
+	m.noted = append(m.noted, n)
 }
 
 // restore replaces the state by a snapshot's.
@@ -196,7 +223,7 @@ func (m *machine) reply(commands []core.Entry, calls []engine.Call) {
 
 // query answers queries from the state as it is: on a view and beside Apply if the machine can, in
 // its turn otherwise.
-func (m *machine) query(t *task) error {
+func (m *machine) query(t *engine.Work) error {
 	queries, leader, index := t.Queries, t.Leader, m.at.Index
 	answer := func(query func([]byte) core.Result) {
 		for i := range queries {
@@ -222,7 +249,7 @@ func (m *machine) query(t *task) error {
 }
 
 // giveUp ends the calls and queries of tasks that will not be done.
-func (m *machine) giveUp(tasks []task) {
+func (m *machine) giveUp(tasks []engine.Work) {
 	for i := range tasks {
 		for _, c := range tasks[i].Calls {
 			if c.Caller != nil {

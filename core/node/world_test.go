@@ -26,6 +26,8 @@ type world struct {
 	hosts []*host
 	cut   map[[2]core.NodeID]bool
 	loss  float64
+	// tamper, if set, is given every message that is sent; it returns what arrives instead.
+	tamper func(core.Message) []core.Message
 }
 
 type event struct {
@@ -60,6 +62,7 @@ type host struct {
 	events      engine.Events
 	done        []func()
 	woken       bool
+	sluggish    bool                  // its machine takes its time
 	busy        map[Lane]core.Instant // until when
 }
 
@@ -130,8 +133,9 @@ func (h *host) start() {
 	h.handler, err = NewHandler(Config{
 		Engine: engine.Config{
 			Node: h.id, Incarnation: h.incarnation, TailEntries: 5, SnapshotEntries: 40,
-			SnapshotBytes: 1 << 30, ForwardTicks: 200,
-			Raft: raft.Config{Seed: uint64(h.w.rng.Int63()), ElectionTicks: 20, HeartbeatTicks: 4},
+			SnapshotBytes: 1 << 30, ForwardTicks: 200, DigestEvery: 16, DigestTicks: 20,
+			Raft: raft.Config{Seed: uint64(h.w.rng.Int63()), ElectionTicks: 20, HeartbeatTicks: 4,
+				MaxApplyBytes: 500},
 		},
 		Groups: []Group{{core.DefaultGroup, h.w.members()}},
 		Store:  store, Snapshots: snapshots, Clock: h,
@@ -159,7 +163,7 @@ func (h *host) Wall() int64       { return int64(h.w.now) }
 // not yet told.
 func (h *host) Go(l Lane, job func() func()) {
 	takes := core.Instant(1 + h.w.rng.Int63n(2e6))
-	if l.Kind == LaneDisk {
+	if l.Kind == LaneDisk || l.Kind == LaneApply && h.sluggish {
 		takes *= 10
 	}
 	start := max(h.w.now, h.busy[l])
@@ -224,14 +228,25 @@ func (h *host) Send(to core.Addr, messages []core.Message) {
 		if h.w.cut[[2]core.NodeID{h.id, m.To}] || h.w.rng.Float64() < h.w.loss {
 			continue
 		}
-		peer := h.w.hosts[m.To-1]
-		h.w.at(core.Instant(1+h.w.rng.Int63n(1e6)), func() {
-			if peer.handler != nil {
-				peer.events.Messages = append(peer.events.Messages, m)
-				peer.wake()
-			}
-		})
+		arriving := []core.Message{m}
+		if h.w.tamper != nil {
+			arriving = h.w.tamper(m)
+		}
+		for _, m := range arriving {
+			h.w.arrive(m)
+		}
 	}
+}
+
+// arrive has a message arrive, soon.
+func (w *world) arrive(m core.Message) {
+	peer := w.hosts[m.To-1]
+	w.at(core.Instant(1+w.rng.Int63n(1e6)), func() {
+		if peer.handler != nil {
+			peer.events.Messages = append(peer.events.Messages, m)
+			peer.wake()
+		}
+	})
 }
 
 // Close is there to make a host a transport.

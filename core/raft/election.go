@@ -12,12 +12,12 @@ func (r *Raft) Campaign() {
 	}
 }
 
-// electable reports whether this replica may stand: it is a voter in a membership that may still
-// come to count, be it only the last one known to be committed, as a change that takes its vote
-// away may be in no log but its own (thesis §4.2.2); and its disk keeps up with the terms, as one
-// that hangs would see a new term with every timeout.
+// electable reports whether this replica may stand: it is not barred; it is a voter in a membership
+// that may still come to count, be it only the last one known to be committed, as a change that
+// takes its vote away may be in no log but its own (thesis §4.2.2); and its disk keeps up with the
+// terms, as one that hangs would see a new term with every timeout.
 func (r *Raft) electable() bool {
-	if r.saved.Term != r.term || r.term >= maxTerm {
+	if r.barred || r.saved.Term != r.term || r.term >= maxTerm {
 		return false
 	}
 	for n := len(r.eras) - 1; n >= 0; n-- {

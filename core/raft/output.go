@@ -115,7 +115,7 @@ func (r *Raft) takeApply(out *Output) {
 	out.Restore, r.staged.restore = r.staged.restore, nil
 	hi := min(r.commit, r.log.durable)
 	budget := r.c.MaxApplyBytes - r.applying.bytes
-	if r.err != nil || r.handed >= hi || budget <= 0 && r.applying.len() > 0 {
+	if r.err != nil || r.halted || r.handed >= hi || budget <= 0 && r.applying.len() > 0 {
 		return
 	}
 	entries, bytes, err := r.log.slice(r.handed+1, hi+1, budget)
@@ -196,7 +196,7 @@ func (r *Raft) Wrote(seq uint64) {
 }
 
 // Applied tells that the machine holds the state after the entry at i. What it says of a state
-// that a snapshot has replaced since is ignored.
+// before the one of an installed snapshot is ignored; after a rewinding it must not be told at all.
 func (r *Raft) Applied(i core.Index) {
 	if r.err != nil || i < r.restoring || i <= r.applied {
 		return
@@ -210,8 +210,15 @@ func (r *Raft) Applied(i core.Index) {
 	r.trim()
 }
 
-// trim lets go of entries in memory that nobody is likely to ask for.
-func (r *Raft) trim() { r.log.trim(r.c.CacheBytes, min(r.log.durable, r.applied)) }
+// trim lets go of entries in memory that nobody is likely to ask for. What a halted machine has yet
+// to apply could be anything, and is on disk.
+func (r *Raft) trim() {
+	done := min(r.log.durable, r.applied)
+	if r.halted {
+		done = r.log.durable
+	}
+	r.log.trim(r.c.CacheBytes, done)
+}
 
 // send stages a message that rests on no write but the one that makes the current term durable: it
 // stays behind until that is done.

@@ -27,6 +27,9 @@ type Raft struct {
 	applied   core.Index // reported by Applied
 	restoring core.Index // a snapshot handed out by Output.Restore and not yet reported; zero: none
 	applying  ledger
+	barred    bool // does not lead
+	halted    bool // hands out nothing to be applied
+	rebuild   bool // wants the next snapshot
 
 	snapshot *core.SnapshotMeta // the newest recorded; replaced, never changed, as messages share it
 	eras     []era

@@ -267,7 +267,8 @@ func (w *world) reached(goal core.Index) bool {
 // events is how much happens to a random cluster before it is healed.
 const events = 1500
 
-func runWorld(seed uint64, print func(string, ...any)) error {
+// runWorld runs a random cluster; meddle, if there is one, does something more to it at each event.
+func runWorld(seed uint64, print func(string, ...any), meddle func(*world) error) error {
 	w, err := newWorld(seed, print)
 	if err != nil {
 		return err
@@ -276,20 +277,55 @@ func runWorld(seed uint64, print func(string, ...any)) error {
 		if err := w.act(); err != nil {
 			return err
 		}
+		if meddle == nil {
+			continue
+		}
+		if err := meddle(w); err != nil {
+			return err
+		}
+	}
+	for _, n := range w.nodes {
+		if err := w.Step(n, func(r *raft.Raft) { r.Bar(false, false) }); err != nil {
+			return err
+		}
 	}
 	return w.live()
 }
 
+// quarantine bars a node now and then, or has its machine rebuilt.
+func quarantine(w *world) error {
+	switch n := w.node(); w.rand.IntN(100) {
+	case 0:
+		lead, apply := w.rand.IntN(2) == 0, w.rand.IntN(2) == 0
+		return w.Step(n, func(r *raft.Raft) { r.Bar(lead, apply) })
+	case 1:
+		return w.Step(n, func(r *raft.Raft) { r.Bar(false, false) })
+	case 2, 3:
+		return w.Rebuild(w.node().ID, n.ID)
+	}
+	return nil
+}
+
+// TestRandomQuarantinesKeepThePromises adds nodes that must not lead, nor apply, and machines that
+// begin anew at a snapshot of the leader's.
+func TestRandomQuarantinesKeepThePromises(t *testing.T) {
+	for seed, begin := uint64(1), time.Now(); time.Since(begin) < *randomTime/3; seed++ {
+		if err := runWorld(seed, func(string, ...any) {}, quarantine); err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+	}
+}
+
 func TestRandomClustersKeepThePromises(t *testing.T) {
 	if *randomSeed != 0 {
-		if err := runWorld(*randomSeed, t.Logf); err != nil {
+		if err := runWorld(*randomSeed, t.Logf, nil); err != nil {
 			t.Error(err)
 		}
 		return
 	}
 	silent := func(string, ...any) {}
 	run := func(seed uint64) {
-		if err := runWorld(seed, silent); err != nil {
+		if err := runWorld(seed, silent, nil); err != nil {
 			t.Fatalf("%v\nsee it with: go test ./core/raft -run Random -v -seed %d", err, seed)
 		}
 	}

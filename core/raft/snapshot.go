@@ -80,18 +80,20 @@ func (r *Raft) SnapshotFailed(id core.NodeID) {
 }
 
 // followSnapshot takes the leader's snapshot, whose body is on this node (Raft §7). A log that
-// already holds its position keeps all it has; any other is replaced as a whole.
+// already holds its position keeps all it has, and only a machine that is to be rebuilt goes back
+// to it; any other log is replaced as a whole.
 func (r *Raft) followSnapshot(m core.Message) {
 	if !r.hear(m.From) {
 		return
 	}
 	s := *m.Snapshot
 	switch {
-	case s.Index <= r.commit:
+	case s.Index <= r.commit || r.matches(s.Position):
+		r.commit = max(r.commit, s.Index)
+		if r.rebuild {
+			r.rewind(s)
+		}
 		r.acceptAppend(m, r.commit)
-	case r.matches(s.Position):
-		r.commit = s.Index
-		r.acceptAppend(m, s.Index)
 	case r.err == nil:
 		r.install(s)
 		r.acceptAppend(m, s.Index)
@@ -106,6 +108,7 @@ func (r *Raft) install(s core.SnapshotMeta) {
 	}
 	r.log.reset(s.Position)
 	r.disclaim(0)
+	r.rebuild = false
 	r.snapshot = &s
 	r.eras = []era{{s.Index, s.Membership}}
 	r.arrange()

@@ -148,6 +148,21 @@ func (c *Cluster) TakeOver(from, to core.NodeID) {
 	}
 }
 
+// Rebuild has a node want the next snapshot, and another, if it leads, send its newest.
+func (c *Cluster) Rebuild(from, to core.NodeID) error {
+	leader, n, l := c.Node(from), c.Node(to), c.link(from, to)
+	if leader.Raft == nil || leader.Raft.Role() != raft.Leader || l.cut {
+		return nil
+	}
+	if s := leader.Raft.Snapshot(); s.Index > 0 {
+		l.queue = append(l.queue, flight{core.Message{
+			Kind: core.MsgSnapshot, Group: Group, From: from, To: to, Term: leader.Raft.Term(),
+			Snapshot: s,
+		}, fingerprint(nil)})
+	}
+	return c.Step(n, func(r *raft.Raft) { r.Rebuild(true) })
+}
+
 // Cut opens or heals the link in one direction. What is under way over a link that is cut is lost.
 func (c *Cluster) Cut(from, to core.NodeID, cut bool) {
 	l := c.link(from, to)

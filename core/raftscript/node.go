@@ -192,7 +192,10 @@ func (n *Node) apply() error {
 			return err
 		}
 	}
-	n.Raft.Applied(n.machine.applied)
+	replaced := func(w pendingApply) bool { return w.restore != nil }
+	if !slices.ContainsFunc(n.work, replaced) { // else it speaks of a state that is about to go
+		n.Raft.Applied(n.machine.applied)
+	}
 	return nil
 }
 

@@ -12,8 +12,8 @@ import (
 var baseLibrary = map[string]Function{
 	"assert": assert, "error": raiseAny, "getmetatable": getMetatable, "ipairs": ipairs,
 	"next": next, "pairs": pairs, "pcall": pcall, "rawequal": rawEqual, "rawget": rawGet,
-	"rawset": rawSet, "select": selectArgs, "setmetatable": setMetatable, "tonumber": toNumber,
-	"tostring": toString, "type": typeOf, "unpack": unpack,
+	"rawset": rawSet, "require": require, "select": selectArgs, "setmetatable": setMetatable,
+	"tonumber": toNumber, "tostring": toString, "type": typeOf, "unpack": unpack,
 }
 
 func assert(v *VM) int {
@@ -39,9 +39,23 @@ func raiseAny(v *VM) int {
 
 func typeOf(v *VM) int { return v.give(lua.LString(v.any(1).Type().String())) }
 
-func rawEqual(v *VM) int { return v.give(lua.LBool(v.L.RawEqual(v.any(1), v.any(2)))) }
+func rawEqual(v *VM) int {
+	v.payKey(v.any(1))
+	return v.give(lua.LBool(v.L.RawEqual(v.any(1), v.any(2))))
+}
 
-func rawGet(v *VM) int { return v.give(v.table(1).RawGet(v.any(2))) }
+func rawGet(v *VM) int {
+	t := v.table(1)
+	v.payKey(v.any(2))
+	return v.give(t.RawGet(v.any(2)))
+}
+
+// payKey pays for hashing or comparing x.
+func (v *VM) payKey(x lua.LValue) {
+	if s, ok := x.(lua.LString); ok {
+		v.Charge(len(s)/stepBytes, 0)
+	}
+}
 
 func rawSet(v *VM) int {
 	t := v.mutable(1)
@@ -50,24 +64,26 @@ func rawSet(v *VM) int {
 	return 1
 }
 
-// Store sets t[key] = value without metamethods, for its price. A number key fills the array up to
-// it, so what it skips is charged too.
+// Store sets t[key] = value without metamethods, for its price.
 func (v *VM) Store(t *lua.LTable, key, value lua.LValue) {
-	bytes := 64
-	if n, ok := key.(lua.LNumber); ok && n > maxGap && n < lua.LNumber(lua.MaxArrayIndex) {
-		if gap := int(n) - t.MaxN(); gap > maxGap {
-			bytes += 16 * gap
-		}
-	}
-	v.Charge(1, bytes)
+	v.meter.store(t, key, value)
+	v.Charge(0, 0)
 	v.L.RawSet(t, key, value)
 }
 
-// maxGap is how far behind its end an array may be written to without a charge.
-const maxGap = 64
-
+// next also pays for what the VM passes over: empty places, and keys that are gone.
 func next(v *VM) int {
-	key, value := v.table(1).Next(v.L.Get(2))
+	t, from := v.table(1), v.L.Get(2)
+	v.payKey(from)
+	key, value := t.Next(from)
+	in := inside(t)
+	end := len(in.array) + len(in.keys)
+	if end-len(in.array)-len(in.dict)-len(in.strdict) > stepItems || key == lua.LNil {
+		if key != lua.LNil {
+			end = in.place(key)
+		}
+		v.Charge(max(0, end-in.place(from))/stepItems, 0)
+	}
 	if key == lua.LNil {
 		return v.give(lua.LNil)
 	}
@@ -99,6 +115,7 @@ func selectArgs(v *VM) int {
 	if v.L.Get(1) == lua.LString("#") {
 		return v.give(lua.LNumber(top - 1))
 	}
+	v.Charge(top/stepItems, 0)
 	n := v.Integer(1)
 	if n < 0 {
 		n += top
@@ -114,10 +131,11 @@ const maxUnpack = 240
 
 func unpack(v *VM) int {
 	t := v.table(1)
-	i, j := v.Integer(2, 1), v.Integer(3, t.Len())
+	i, j := v.Integer(2, 1), v.Integer(3, v.length(t))
 	if j-i >= maxUnpack {
 		v.L.RaiseError("too many results to unpack")
 	}
+	v.Charge(max(0, j-i)/stepItems, 0)
 	for k := i; k <= j; k++ {
 		v.L.Push(t.RawGet(lua.LNumber(k)))
 	}
@@ -165,6 +183,7 @@ func toNumber(v *VM) int {
 		if base < 2 || base > 36 {
 			v.L.ArgError(2, "base out of range")
 		}
+		v.Charge(len(v.text(1))/stepBytes, 0)
 		s := strings.ToLower(strings.Trim(v.text(1), " \t\n\r\v\f"))
 		if base == 16 {
 			s = strings.TrimPrefix(s, "0x")
@@ -178,7 +197,7 @@ func toNumber(v *VM) int {
 	case lua.LNumber:
 		return v.give(x)
 	case lua.LString:
-		if f, ok := parseNumber(string(x)); ok {
+		if f, ok := v.numeral(string(x)); ok {
 			return v.give(lua.LNumber(f))
 		}
 	}
@@ -263,7 +282,7 @@ func (v *VM) join(a, b lua.LValue) lua.LValue {
 	right, ok2 := asText(b)
 	if ok1 && ok2 {
 		v.room(len(left) + len(right))
-		v.Charge((len(left)+len(right))/32, len(left)+len(right)+16)
+		v.Charge((len(left)+len(right))/stepBytes, len(left)+len(right)+16)
 		return lua.LString(left + right)
 	}
 	f := v.metamethod(a, "__concat")

@@ -40,6 +40,7 @@ func (m *matcher) single(s, p, end int) bool {
 	case '%':
 		return inClass(m.s[s], m.p[p+1])
 	case '[':
+		m.v.Charge((end-p)/stepItems, 0)
 		return m.set(m.s[s], p, end)
 	}
 	return m.p[p] == m.s[s]

@@ -19,7 +19,7 @@ func stringFormat(v *VM) int {
 			b.WriteString(f.directive())
 		}
 		v.room(b.Len())
-		v.Charge(1+len(literal)/32, len(literal))
+		v.Charge(1+len(literal)/stepBytes, len(literal))
 	}
 	return v.giveText(b.String())
 }

@@ -1,6 +1,8 @@
 package sandbox
 
 import (
+	"fmt"
+
 	lua "github.com/yuin/gopher-lua"
 )
 
@@ -47,12 +49,14 @@ func (v *VM) metatable(t *lua.LTable) lua.LValue {
 }
 
 // freeze makes everything that outlives the load unchangeable, or says why it cannot.
-func (v *VM) freeze(p *Program, result lua.LValue) error {
-	w := walk{p: p, seen: map[lua.LValue]bool{}, assigns: map[*lua.FunctionProto][]int{}}
+func (v *VM) freeze(result lua.LValue) error {
+	w := walk{seen: map[lua.LValue]bool{}, assigns: map[*lua.FunctionProto][]int{}}
 	for _, root := range []lua.LValue{v.globals, result} {
-		if err := w.value(root); err != nil {
-			return err
-		}
+		w.value(root)
+	}
+	v.handles = w.handles
+	if len(w.problems) > 0 {
+		return Join(w.problems)
 	}
 	for _, t := range w.tables {
 		if t != v.globals { // its names cannot be assigned: Compile saw to that
@@ -116,7 +120,7 @@ func (v *VM) lead(t *lua.LTable) {
 	}))
 	if lead.RawGetString("__len") == lua.LNil {
 		lead.RawSetString("__len", v.L.NewFunction(func(L *lua.LState) int {
-			L.Push(lua.LNumber(f.contents.Len()))
+			L.Push(lua.LNumber(v.length(f.contents)))
 			return 1
 		}))
 	}
@@ -130,55 +134,47 @@ func (v *VM) raiseFrozen() {
 
 // walk finds everything that outlives the load.
 type walk struct {
-	p       *Program
-	seen    map[lua.LValue]bool
-	tables  []*lua.LTable
-	assigns map[*lua.FunctionProto][]int
+	seen     map[lua.LValue]bool
+	tables   []*lua.LTable
+	handles  []*lua.LUserData
+	assigns  map[*lua.FunctionProto][]int
+	problems []*ScriptError
 }
 
-func (w *walk) value(value lua.LValue) error {
+func (w *walk) value(value lua.LValue) {
 	switch x := value.(type) {
 	case *lua.LTable:
 		if w.seen[x] {
-			return nil
+			return
 		}
 		w.seen[x] = true
 		w.tables = append(w.tables, x)
-		if err := w.value(x.Metatable); err != nil {
-			return err
-		}
+		w.value(x.Metatable)
 		for k, e := x.Next(lua.LNil); k != lua.LNil; k, e = x.Next(k) {
-			if err := w.value(k); err != nil {
-				return err
-			}
-			if err := w.value(e); err != nil {
-				return err
-			}
+			w.value(k)
+			w.value(e)
 		}
+	case *lua.LUserData:
+		w.handles = append(w.handles, x)
 	case *lua.LFunction:
-		if w.seen[x] || x.IsG {
-			return nil
+		if !w.seen[x] && !x.IsG {
+			w.seen[x] = true
+			w.function(x)
 		}
-		w.seen[x] = true
-		return w.function(x)
 	}
-	return nil
 }
 
-func (w *walk) function(f *lua.LFunction) error {
+func (w *walk) function(f *lua.LFunction) {
 	for i, line := range w.assigned(f.Proto) {
 		if line > 0 {
-			return w.p.refuse(line, "assignment to '%s', a variable from outside the function that "+
-				"would outlive the command; keep what must last in state.map or state.value",
-				f.Proto.DbgUpvalues[i])
+			w.problems = append(w.problems, &ScriptError{f.Proto.SourceName, line, fmt.Sprintf(
+				"assignment to '%s', a variable from outside the function that would outlive the "+
+					"command; keep what must last in state.map or state.value", f.Proto.DbgUpvalues[i])})
 		}
 	}
 	for _, upvalue := range f.Upvalues {
-		if err := w.value(upvalue.Value()); err != nil {
-			return err
-		}
+		w.value(upvalue.Value())
 	}
-	return nil
 }
 
 // assigned tells for each variable that f captures at which line f, or a function within it,

@@ -31,10 +31,13 @@ func (v *VM) openLibraries() {
 	v.openStrings()
 }
 
-// openStrings makes s:upper() mean string.upper(s).
+// openStrings makes s:upper() mean string.upper(s), and takes the operators on strings over.
 func (v *VM) openStrings() {
-	meta := v.L.CreateTable(0, 1)
+	meta := v.L.CreateTable(0, 1+len(arithmetic))
 	meta.RawSetString("__index", v.contents(v.strings))
+	for _, event := range slices.Sorted(maps.Keys(arithmetic)) {
+		meta.RawSetString(event, v.L.NewFunction(func(*lua.LState) int { return v.arithmetic(event) }))
+	}
 	v.L.SetMetatable(lua.LString(""), meta)
 }
 
@@ -117,7 +120,7 @@ func (v *VM) number(i int) float64 {
 	case lua.LNumber:
 		return float64(x)
 	case lua.LString:
-		if f, ok := parseNumber(string(x)); ok {
+		if f, ok := v.numeral(string(x)); ok {
 			return f
 		}
 	}
@@ -182,7 +185,7 @@ func (v *VM) give(results ...lua.LValue) int {
 // giveText pushes a string that was made, for its price.
 func (v *VM) giveText(s string) int {
 	v.room(len(s))
-	v.Charge(len(s)/32, len(s)+16)
+	v.Charge(len(s)/stepBytes, len(s)+16)
 	v.L.Push(lua.LString(s))
 	return 1
 }
@@ -196,6 +199,12 @@ func (v *VM) room(bytes int) {
 
 // maxNumeral is how long a string may be and still be read as a number.
 const maxNumeral = 64
+
+// numeral is parseNumber for its price.
+func (v *VM) numeral(s string) (float64, bool) {
+	v.Charge(len(s)/stepBytes, 0)
+	return parseNumber(s)
+}
 
 // parseNumber reads a number as Lua writes it.
 func parseNumber(s string) (float64, bool) {

@@ -85,6 +85,7 @@ func (m *matcher) match(s, p int) int {
 			continue
 		}
 		end := m.classEnd(p)
+		m.v.Charge((end-p)/stepItems, 0)
 		if end < len(m.p) && strings.IndexByte("?*+-", m.p[end]) >= 0 {
 			return m.repeated(s, p, end)
 		}
@@ -218,7 +219,7 @@ func (m *matcher) close(s, p int) int {
 
 // capture returns capture i of a match; without captures the first is the whole match.
 func (m *matcher) capture(i, lo, hi int) lua.LValue {
-	m.v.Charge(1, 16)
+	m.v.Charge(1+(hi-lo)/stepBytes, 16)
 	if i == 0 && m.level == 0 {
 		return lua.LString(m.s[lo:hi])
 	}

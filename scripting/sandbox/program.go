@@ -17,6 +17,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -26,7 +28,7 @@ import (
 
 // Version names the language as a whole: VM, compiler, libraries, limits. Replicas of different
 // Versions may disagree.
-const Version = 1
+const Version = 2
 
 // The bounds of a source, checked before it is compiled.
 const (
@@ -51,27 +53,128 @@ func (e *ScriptError) Error() string {
 	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Message)
 }
 
-// Program is a script that has been judged and compiled. It may be loaded by many VMs at once.
-type Program struct {
-	file  string
-	proto *lua.FunctionProto
+// Refusals is the error of a script with more than one thing wrong with it.
+type Refusals []*ScriptError
+
+// Error has a line for each.
+func (r Refusals) Error() string {
+	lines := make([]string, len(r))
+	for i, e := range r {
+		lines[i] = e.Error()
+	}
+	return strings.Join(lines, "\n")
 }
 
-// Compile judges and compiles a script. The file is for messages; globals are names that the host
-// will Define besides the libraries of the sandbox. The error is a *ScriptError.
+// Unwrap lists them: errors.As finds the first.
+func (r Refusals) Unwrap() []error {
+	list := make([]error, len(r))
+	for i, e := range r {
+		list[i] = e
+	}
+	return list
+}
+
+// Problems lists what an error of Compile or Load says; none for nil.
+func Problems(err error) []*ScriptError {
+	var one *ScriptError
+	var many Refusals
+	switch {
+	case errors.As(err, &many):
+		return many
+	case errors.As(err, &one):
+		return []*ScriptError{one}
+	}
+	return nil
+}
+
+// Join makes one error of problems, without those that come twice; nil of none.
+func Join(problems []*ScriptError) error {
+	seen := map[ScriptError]bool{}
+	problems = slices.DeleteFunc(problems, func(e *ScriptError) bool {
+		twice := seen[*e]
+		seen[*e] = true
+		return twice
+	})
+	switch len(problems) {
+	case 0:
+		return nil
+	case 1:
+		return problems[0]
+	}
+	return Refusals(problems)
+}
+
+// Program is a script that has been judged and compiled. It may be loaded by many VMs at once.
+type Program struct {
+	file     string
+	proto    *lua.FunctionProto
+	modules  map[string]*Program     // of the script itself: all that is required, by name
+	requires map[string]int          // the line of the first require, by name
+	callees  map[*ast.IdentExpr]bool // the word require in its calls
+}
+
+// Compile judges and compiles a script, or what Bundle made. The file is for messages; globals are
+// names that the host will Define besides the libraries of the sandbox. The error is a
+// *ScriptError, or Refusals if there are more than one. A Program that comes with an error may be
+// loaded to find more of them, and for nothing else.
 func Compile(file string, text []byte, globals ...string) (*Program, error) {
-	p := &Program{file: file}
-	if err := scan(file, text); err != nil {
-		return nil, err
+	p := &Program{file: file, modules: map[string]*Program{}}
+	if len(text) > MaxSource {
+		return nil, p.refuse(0, "the script has %d bytes, at most %d are allowed", len(text), MaxSource)
+	}
+	files, err := Unbundle(text)
+	if err != nil {
+		return nil, p.refuse(0, "%v", err)
+	}
+	var problems []*ScriptError
+	for i, f := range files {
+		unit := p
+		if i > 0 {
+			unit = &Program{file: f.Module + ".lua"}
+			p.modules[f.Module] = unit
+		}
+		problems = append(problems, Problems(unit.build(f.Text))...)
+	}
+	problems = append(problems, p.checkModules()...)
+	problems = append(problems, p.check(globals)...)
+	if slices.ContainsFunc(p.units(), func(u *Program) bool { return u.proto == nil }) {
+		p = nil
+	}
+	return p, Join(problems)
+}
+
+// units are the script and its modules, in an order that is always the same.
+func (p *Program) units() []*Program {
+	all := []*Program{p}
+	for _, name := range slices.Sorted(maps.Keys(p.modules)) {
+		all = append(all, p.modules[name])
+	}
+	return all
+}
+
+// build judges and compiles one file.
+func (p *Program) build(text []byte) error {
+	if err := scan(p.file, text); err != nil {
+		return err
 	}
 	chunk, err := p.parse(text)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if p.proto, err = p.compile(chunk); err != nil {
-		return nil, err
+	proto, err := p.compile(chunk)
+	if err != nil {
+		return err
 	}
-	return p, p.check(globals)
+	var problems []*ScriptError
+	eachFunction(proto, func(f *lua.FunctionProto) {
+		if len(f.Code) > maxCode {
+			problems = append(problems, p.refuse(f.LineDefined, "the function is too large; split it"))
+		}
+	})
+	if len(problems) == 0 {
+		p.proto = proto
+	}
+	return Join(problems)
 }
 
 // Rename makes messages at run time speak of another file: the same on every node, wherever it
@@ -98,7 +201,7 @@ func eachFunction(f *lua.FunctionProto, do func(*lua.FunctionProto)) {
 	}
 }
 
-func (p *Program) refuse(line int, format string, args ...any) error {
+func (p *Program) refuse(line int, format string, args ...any) *ScriptError {
 	return &ScriptError{p.file, max(0, line), fmt.Sprintf(format, args...)}
 }
 

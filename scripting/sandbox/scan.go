@@ -97,7 +97,7 @@ func judgeTree(p *Program, chunk []ast.Stmt) error {
 func judgeNode(p *Program, node ast.PositionHolder) error {
 	n, ok := node.(*ast.NumberExpr)
 	if !ok {
-		return nil
+		return p.judgeRequire(node)
 	}
 	if _, err := strconv.ParseFloat(n.Value, 64); err == nil {
 		return nil

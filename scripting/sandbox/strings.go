@@ -171,7 +171,7 @@ func stringGsub(v *VM) int {
 	var b strings.Builder
 	add := func(part string) {
 		v.room(b.Len() + len(part))
-		v.Charge(len(part)/32, 2*len(part))
+		v.Charge(len(part)/stepBytes, 2*len(part))
 		b.WriteString(part)
 	}
 	done, from := 0, 0

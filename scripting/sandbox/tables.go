@@ -16,7 +16,7 @@ func tableConcat(v *VM) int {
 	if v.L.Get(2) != lua.LNil {
 		separator = v.text(2)
 	}
-	i, j := v.Integer(3, 1), v.Integer(4, t.Len())
+	i, j := v.Integer(3, 1), v.Integer(4, v.length(t))
 	var b strings.Builder
 	for k := i; k <= j; k++ {
 		s, ok := asText(t.RawGet(lua.LNumber(k)))
@@ -27,7 +27,7 @@ func tableConcat(v *VM) int {
 			s += separator
 		}
 		v.room(b.Len() + len(s))
-		v.Charge(1+len(s)/32, 2*len(s))
+		v.Charge(1+len(s)/stepBytes, 2*len(s))
 		b.WriteString(s)
 	}
 	return v.give(lua.LString(b.String()))
@@ -35,7 +35,7 @@ func tableConcat(v *VM) int {
 
 func tableInsert(v *VM) int {
 	t := v.mutable(1)
-	n := t.Len()
+	n := v.length(t)
 	switch v.L.GetTop() {
 	case 2:
 		v.Store(t, lua.LNumber(n+1), v.L.Get(2))
@@ -57,7 +57,7 @@ func tableInsert(v *VM) int {
 
 func tableRemove(v *VM) int {
 	t := v.mutable(1)
-	n := t.Len()
+	n := v.length(t)
 	position := v.Integer(2, n)
 	if position < 1 || position > n {
 		return v.give(lua.LNil)
@@ -71,13 +71,23 @@ func tableRemove(v *VM) int {
 	return v.give(removed)
 }
 
-func tableMaxn(v *VM) int { return v.give(lua.LNumber(v.table(1).MaxN())) }
+func tableMaxn(v *VM) int {
+	t := v.table(1)
+	v.Charge(inside(t).tail()/stepItems, 0)
+	return v.give(lua.LNumber(t.MaxN()))
+}
+
+// length is #t without metamethods.
+func (v *VM) length(t *lua.LTable) int {
+	v.Charge(inside(t).tail()/stepItems, 0)
+	return t.Len()
+}
 
 // tableSort merges: it is stable, compares in the same order in every version of Go, and ends
 // whatever the comparison says.
 func tableSort(v *VM) int {
 	t := v.mutable(1)
-	n := t.Len()
+	n := v.length(t)
 	v.Charge(n, 32*n)
 	from, to := make([]lua.LValue, n), make([]lua.LValue, n)
 	for i := range from {

@@ -29,11 +29,15 @@ type VM struct {
 	broken  bool
 	globals *lua.LTable
 	guard   *lua.LFunction // calls its first argument, in pcall
+	program *Program
+	handles []*lua.LUserData // of the host, that functions of the script can reach
 	random  uint64
 	seeded  bool
 	strings *lua.LTable // the library
 
 	next, nextIndex lua.LValue // the iterators of pairs and ipairs
+
+	required map[string]lua.LValue // by module; nil: it is being loaded
 
 	frozen map[*lua.LTable]*frozen     // by what scripts hold
 	shells map[*lua.LTable]*lua.LTable // what scripts hold, by its contents
@@ -52,7 +56,7 @@ func New() *VM {
 		frozen:  map[*lua.LTable]*frozen{},
 		shells:  map[*lua.LTable]*lua.LTable{},
 	}
-	v.meter.vm = v
+	v.meter = meter{vm: v, frame: currentFrame(v.L), limits: Defaults()}
 	v.meter.reset()
 	v.L.SetContext(&v.meter)
 	v.globals = v.L.Get(lua.GlobalsIndex).(*lua.LTable)
@@ -90,15 +94,17 @@ func (v *VM) Methods(functions map[string]Function) *lua.LTable {
 }
 
 // Load runs the script and returns its value. Afterwards everything reachable is frozen and calls
-// may be made. The error is a *ScriptError.
+// may be made. The error is as that of Compile; with it the value is nil unless the script ran to
+// its end.
 func (v *VM) Load(p *Program) (lua.LValue, error) {
+	v.program, v.required = p, map[string]lua.LValue{}
 	v.L.Push(v.L.NewFunctionFromProto(p.proto))
 	result, problem := v.Run(0)
 	if problem != nil {
-		return nil, problem.scriptError(p.file)
+		return nil, problem.scriptError(p)
 	}
-	if err := v.freeze(p, result); err != nil {
-		return nil, err
+	if err := v.freeze(result); err != nil {
+		return result, err
 	}
 	v.loading = false
 	return result, nil
@@ -110,8 +116,11 @@ func (v *VM) Begin(f *lua.LFunction) {
 	v.L.Push(f)
 }
 
-// Abandon ends what Begin began without calling.
-func (v *VM) Abandon() { v.L.SetTop(0) }
+// Abandon ends what Begin began without calling, as if nothing had begun.
+func (v *VM) Abandon() {
+	v.meter.reset()
+	v.L.SetTop(0)
+}
 
 // Seed makes math.random start anew; without it random numbers are refused.
 func (v *VM) Seed(seed uint64, ok bool) { v.random, v.seeded = seed, ok }
@@ -208,11 +217,13 @@ func (p *Problem) Text() string {
 }
 
 // scriptError takes file and line from the front of the message.
-func (p *Problem) scriptError(file string) error {
-	text := strings.TrimPrefix(p.Text(), file+":")
-	head, tail, _ := strings.Cut(text, ":")
-	if line, err := strconv.Atoi(head); err == nil {
-		return &ScriptError{file, line, strings.TrimSpace(tail)}
+func (p *Problem) scriptError(program *Program) error {
+	for _, unit := range program.units() {
+		rest, ok := strings.CutPrefix(p.Text(), unit.file+":")
+		head, tail, _ := strings.Cut(rest, ":")
+		if line, err := strconv.Atoi(head); ok && err == nil {
+			return &ScriptError{unit.file, line, strings.TrimSpace(tail)}
+		}
 	}
-	return &ScriptError{file, 0, text}
+	return &ScriptError{program.file, 0, p.Text()}
 }

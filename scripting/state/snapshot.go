@@ -36,9 +36,9 @@ const pageSize = 256 // pairs per look at the view
 //	digest   8 bytes, little endian: Space.Digest of all that
 func (v *View) WriteTo(w io.Writer) (int64, error) {
 	out := &counter{w: bufio.NewWriterSize(w, 64<<10)}
-	out.number(len(v.s.collections))
+	out.number(len(v.all))
 	var page []Pair
-	for i, c := range v.s.collections {
+	for i, c := range v.all {
 		out.text(c.name)
 		out.number(v.Len(i))
 		for lo := ""; ; lo = page[len(page)-1].Key + "\x00" {

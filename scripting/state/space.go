@@ -42,7 +42,8 @@ type collection struct {
 	seed  uint64
 	items map[string]*item
 	order btree.Map[string, *item]
-	live  int // items with a value
+	live  int    // items with a value
+	sum   uint64 // of the hashes of the items
 }
 
 type item struct {
@@ -115,6 +116,7 @@ func (s *Space) Set(number int, key, val []byte) {
 
 // assign gives it a new value and keeps the sums right.
 func (s *Space) assign(c *collection, it *item, val string) {
+	c.sum -= it.hash
 	s.digest -= it.hash
 	if it.val != "" {
 		c.live--
@@ -124,6 +126,7 @@ func (s *Space) assign(c *collection, it *item, val string) {
 		it.hash = hash(c.seed, it.key, val)
 		c.live++
 	}
+	c.sum += it.hash
 	s.digest += it.hash
 }
 
@@ -197,6 +200,13 @@ const maxIdleJournal = 4 << 10
 // Digest names the contents: equal Spaces have equal digests, whatever their histories. It is
 // never zero.
 func (s *Space) Digest() uint64 { return max(1, scramble(s.digest)) }
+
+// Parts calls f with the name of each collection and a digest of what it holds, by number.
+func (s *Space) Parts(f func(name string, digest uint64)) {
+	for _, c := range s.collections {
+		f(c.name, scramble(c.seed+c.sum))
+	}
+}
 
 // Names returns the names of the collections.
 func (s *Space) Names() []string {

@@ -10,6 +10,7 @@ import (
 // may be called from any goroutine, those of Live from the writer's only.
 type View struct {
 	s        *Space
+	all      []*collection // as they stood, for the Space may be arranged anew
 	epoch    uint64
 	live     []int // how many items each collection has; nil: count now
 	digest   uint64
@@ -19,8 +20,9 @@ type View struct {
 // liveEpoch is later than every write.
 const liveEpoch = math.MaxUint64
 
-// Live returns what the writer sees: always the present. It needs no Release.
-func (s *Space) Live() *View { return &View{s: s, epoch: liveEpoch} }
+// Live returns what the writer sees: always the present, until the Space is arranged anew. It needs
+// no Release.
+func (s *Space) Live() *View { return &View{s: s, all: s.collections, epoch: liveEpoch} }
 
 // View returns the Space as it is now, and the writer calls it. It shows uncommitted writes too,
 // until they are rolled back.
@@ -28,7 +30,10 @@ func (s *Space) View() *View {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sweep(sweepPerView)
-	v := &View{s: s, epoch: s.epoch, live: make([]int, len(s.collections)), digest: s.Digest()}
+	v := &View{
+		s: s, all: s.collections, epoch: s.epoch, live: make([]int, len(s.collections)),
+		digest: s.Digest(),
+	}
 	for i, c := range s.collections {
 		v.live[i] = c.live
 	}
@@ -56,7 +61,7 @@ func (v *View) Release() {
 func (v *View) Get(number int, key []byte) (val string, ok bool) {
 	v.lock()
 	defer v.unlock()
-	it := v.s.collections[number].items[string(key)]
+	it := v.all[number].items[string(key)]
 	if it == nil {
 		return "", false
 	}
@@ -80,7 +85,7 @@ func (it *item) at(epoch uint64) string {
 // Len is how many keys a collection has.
 func (v *View) Len(number int) int {
 	if v.live == nil {
-		return v.s.collections[number].live
+		return v.all[number].live
 	}
 	return v.live[number]
 }
@@ -108,7 +113,7 @@ func (v *View) page(dst []Pair, number int, lo, hi string, n int) ([]Pair, strin
 	v.lock()
 	defer v.unlock()
 	visits, more := 0, false
-	v.s.collections[number].order.Ascend(lo, func(key string, it *item) bool {
+	v.all[number].order.Ascend(lo, func(key string, it *item) bool {
 		if hi != "" && key >= hi {
 			return false
 		}
@@ -129,7 +134,7 @@ func (v *View) page(dst []Pair, number int, lo, hi string, n int) ([]Pair, strin
 func (v *View) Last(number int) (p Pair, ok bool) {
 	v.lock()
 	defer v.unlock()
-	v.s.collections[number].order.Reverse(func(key string, it *item) bool {
+	v.all[number].order.Reverse(func(key string, it *item) bool {
 		p = Pair{key, it.at(v.epoch)}
 		ok = p.Val != ""
 		return !ok

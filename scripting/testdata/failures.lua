@@ -77,16 +77,16 @@ return err
 -- want: "chunk.lua:3: attempt to index a non-table object(nil) with key 'table'"
 ----
 while true do end
--- fails: limit: chunk.lua:1: more than 5000000 steps
+-- fails: limit: chunk.lua:1: more than 2000000 steps
 ----
 -- the limit cannot be caught
 kv:set("x", 1)
 while true do pcall(function() while true do end end) end
--- fails: limit: chunk.lua:3: more than 5000000 steps
+-- fails: limit: chunk.lua:3: more than 2000000 steps
 ----
 local function f() return f() end
 return f()
--- fails: limit: ... more than 5000000 steps
+-- fails: limit: ... more than 2000000 steps
 ----
 local function f() return 1 + f() end
 return f()
@@ -114,7 +114,7 @@ return ("x"):rep(1e9)
 -- fails: limit: chunk.lua:1: a string of more than 1 MiB
 ----
 return string.find(("a"):rep(10000), ("a*"):rep(20) .. "b")
--- fails: limit: chunk.lua:1: more than 5000000 steps
+-- fails: limit: chunk.lua:1: more than 2000000 steps
 ----
 return string.rep("x", 10, 10) .. string.foo("x")
 -- fails: error: chunk.lua:1: there is no function string.foo
@@ -210,7 +210,7 @@ return unpack({}, 1, 1e8)
 ----
 -- the end of patience within a function of Go
 table.sort({3, 1, 2, 5, 4}, function(a, b) while true do end end)
--- fails: limit: chunk.lua:2: more than 5000000 steps
+-- fails: limit: chunk.lua:2: more than 2000000 steps
 ----
 -- a sort whose order makes no sense ends
 local t = {}

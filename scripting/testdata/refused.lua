@@ -44,7 +44,7 @@ return { name = "x", version = 1, commands = {function() end} }
 -- refused: 1: commands has a field '1'
 ----
 return { name = "x", version = 1, commands = {f = function() end}, query = {} }
--- refused: 1: has a field 'query'; there are name, version, commands, queries, invariant and migrate
+-- refused: 1: has a field 'query'; there are name, version, commands, queries, limits, invariant, migrate and rollback
 ----
 return { name = "x", version = 1, commands = {f = function() end}, queries = 1 }
 -- refused: 1: queries is a number; it must be a table of functions
@@ -100,11 +100,24 @@ return { name = "x", version = 1, commands = {f = function() local o = os end} }
 return { name = "x", version = 1, commands = {f = function()
   print("x")
 end} }
--- refused: 2: print is not available: return what is to be seen as the result
+-- refused: 2: print is not available: return what is to be seen, or emit it
 ----
 local s = require("other")
 return { name = "x", version = 1, commands = {f = function() end} }
--- refused: 1: require is not available
+-- refused: 1: there is no module 'other'; it would be the file other.lua beside the script
+----
+local name = "other"
+local s = require(name)
+return { name = "x", version = 1, commands = {f = function() end} }
+-- refused: 2: require takes one name in quotes
+----
+local s = require "../other"
+return { name = "x", version = 1, commands = {f = function() end} }
+-- refused: 1: require takes one name in quotes
+----
+local include = require
+return { name = "x", version = 1, commands = {f = function() end} }
+-- refused: 1: require can only be called, as in local x = require "x"
 ----
 return { name = "x", version = 1, commands = {f = function() return math.sin(1) end} }
 -- refused: 1: math.sin is not available: its last digits differ between processors
@@ -133,7 +146,7 @@ return { name = "x", version = 1, commands = {f = function() end} }
 ----
 while true do end
 return { name = "x", version = 1, commands = {f = function() end} }
--- refused: 1: more than 5000000 steps
+-- refused: 1: more than 2000000 steps
 ----
 return { name = "x", version = 1, commands = {f = function() end}, note = ctx.time() }
 -- refused: 1: ctx.time may be used in commands only

@@ -55,9 +55,11 @@ func New(c Config) (*Client, error) {
 
 // Do asks, and waits for the outcome until the deadline of ctx or, if it has none, Config.Timeout.
 //
-// Errors: *core.Failure (the machine's own refusal), *UnknownOutcome, *NotLeader (with a Target),
-// ErrUnavailable, ErrInvalid, ErrReplyTooLarge, and core's ErrTooLarge, ErrNoGroup and ErrClosed.
-// Only *UnknownOutcome leaves open whether a command was carried out.
+// Errors: *core.Failure (the machine's own refusal), *UnknownOutcome, *NotLeader and
+// core.ErrQuarantined (with a Target), ErrUnavailable, ErrInvalid, ErrReplyTooLarge, and core's
+// ErrTooLarge, ErrNoGroup and ErrClosed.
+// Only *UnknownOutcome leaves open whether a command was carried out. A core.RequestResync needs a
+// Target; that it has no answer in time does not end it.
 func (c *Client) Do(ctx context.Context, r Request) (Reply, error) {
 	t, err := c.task(ctx, r)
 	if err != nil {
@@ -153,17 +155,19 @@ func (c *Client) task(ctx context.Context, r Request) (task, error) {
 	if r.Kind == 0 {
 		r.Kind = core.RequestCommand
 	}
-	t := task{request: r, op: wire.OpCommand}
-	if r.Kind == core.RequestQuery {
-		t.op = wire.OpQuery
-		if t.request.Level == 0 {
-			t.request.Level = core.Linearizable
-		}
-	} else {
-		t.request.Level = 0
-	}
-	if r.Kind > core.RequestQuery {
+	t := task{request: r}
+	switch t.request.Level = 0; r.Kind {
+	case core.RequestCommand:
+		t.op = wire.OpCommand
+	case core.RequestQuery:
+		t.op, t.request.Level = wire.OpQuery, max(r.Level, core.Linearizable)
+	case core.RequestResync:
+		t.op = wire.OpResync
+	default:
 		return t, fmt.Errorf("%w: kind %d", ErrInvalid, r.Kind)
+	}
+	if t.op == wire.OpResync && r.Target == "" {
+		return t, fmt.Errorf("%w: resync of no node", ErrInvalid)
 	}
 	if len(r.Data) > wire.MaxDataBytes {
 		return t, fmt.Errorf("%w: %d bytes, limit %d", core.ErrTooLarge, len(r.Data),

@@ -495,6 +495,45 @@ func TestStatusAsksOneOrTheFirst(t *testing.T) {
 	}
 }
 
+func TestQuarantinedNodeIsPassedOver(t *testing.T) {
+	nodes := newCluster(t, 3)
+	nodes[0].set(refuse(core.ErrQuarantined))
+	nodes[1].set(refuse(core.ErrQuarantined))
+	c := open(t, client.Config{Endpoints: nodes.addrs()})
+	query := client.Request{Kind: core.RequestQuery, Level: core.Stale}
+	if r, err := c.Do(t.Context(), query); err != nil || r.Node != 3 {
+		t.Errorf("any node: got node %d, %v, want 3", r.Node, err)
+	}
+	query.Target = nodes[0].addr()
+	if _, err := c.Do(t.Context(), query); !errors.Is(err, core.ErrQuarantined) {
+		t.Errorf("that node: got %v, want ErrQuarantined", err)
+	}
+}
+
+// TestResyncIsAskedOfOneNodeAgainAndAgain has no answer come at first: to ask twice does no harm.
+func TestResyncIsAskedOfOneNodeAgainAndAgain(t *testing.T) {
+	nodes := newCluster(t, 2)
+	nodes[1].set(func(r core.Request) *core.Reply {
+		if r.Kind != core.RequestResync {
+			t.Errorf("got kind %d, want a resync", r.Kind)
+		}
+		if nodes[1].asked.Load() < 3 {
+			return &core.Reply{Err: core.ErrUnknownOutcome}
+		}
+		return &core.Reply{Index: 5}
+	})
+	c := open(t, client.Config{Endpoints: nodes.addrs()})
+	r, err := c.Do(t.Context(), client.Request{Kind: core.RequestResync, Target: nodes[1].addr()})
+	if err != nil || r.Index != 5 || r.Node != 2 || nodes[0].asked.Load() > 0 {
+		t.Errorf("got %+v, %v, want node 2 alone, at 5", r, err)
+	}
+	for _, bad := range []client.Request{{Kind: core.RequestResync}, {Kind: 9}} {
+		if _, err := c.Do(t.Context(), bad); !errors.Is(err, client.ErrInvalid) {
+			t.Errorf("%+v: got %v, want ErrInvalid", bad, err)
+		}
+	}
+}
+
 func TestClosedClientSaysSo(t *testing.T) {
 	nodes := newCluster(t, 1)
 	nodes[0].set(never)

@@ -199,6 +199,10 @@ func (c *Client) refused(t *task, e *endpoint, r *wire.Reply) (bool, error) {
 		c.turn(t, e, r.API)
 		err := &NotLeader{Leader: r.Leader, API: r.API, Endpoint: e.address}
 		return t.request.Target != "", err
+	case wire.OutcomeQuarantined:
+		c.turn(t, e, "")
+		err := fmt.Errorf("%s: %w", e.address, explain(core.ErrQuarantined, r.Message))
+		return t.request.Target != "", err
 	case wire.OutcomeBusy:
 		return false, fmt.Errorf("%s: %w", e.address, core.ErrBusy)
 	case wire.OutcomeClosed, wire.OutcomeNoGroup:

@@ -346,7 +346,7 @@ func TestReaderRefusesDamage(t *testing.T) {
 		"messages missing": {payload("\xdd\xff\xff\xff\xff\x00"), "counts"},
 		"entries missing":  {payload("\x91\xcf\xff\xff\xff\xff\xff\xff\xff\xff"), "counts"},
 		"tail":             {payload("\x91\x00\x00"), "left over"},
-		"unknown kind":     {payload("\x92\x00\x96\x0f\x00\x01\x01\x02\x01"), "unknown kind"},
+		"unknown kind":     {payload("\x92\x00\x96\x7f\x00\x01\x01\x02\x01"), "unknown kind"},
 		"wide kind":        {payload("\x92\x00\x96\xcd\x01\x05\x00\x01\x01\x02\x01"), "unknown kind"},
 		"unknown bit":      {payload("\x92\x00\x97\x05\xcd\x08\x00\x01\x01\x02\x01\x01"), "counts"},
 		"field missing":    {payload("\x92\x00\x96\x05\x01\x01\x01\x02\x01"), "counts"},

@@ -96,6 +96,7 @@ var kinds = []kind{
 	{core.ErrUnknownOutcome, "timeout", Unavailable},
 	{client.ErrUnavailable, "unavailable", Unavailable},
 	{core.ErrNotLeader, "not_leader", NotLeader},
+	{core.ErrQuarantined, "quarantined", Unhealthy},
 	{context.DeadlineExceeded, "timeout", Unavailable},
 	{context.Canceled, "cancelled", Unavailable},
 	{core.ErrBusy, "busy", Unavailable},

@@ -35,6 +35,8 @@ func TestErrorsMapToCodesAndBodies(t *testing.T) {
 			`{"error":"not_leader","leader":"node2"}`},
 		{&client.NotLeader{Endpoint: "a:1"}, NotLeader, `{"error":"not_leader","message":` +
 			`"a:1: not the leader, and the leader is not known"}`},
+		{core.ErrQuarantined, Unhealthy,
+			`{"error":"quarantined","message":"core: quarantined, the state has diverged"}`},
 		{context.DeadlineExceeded, Unavailable,
 			`{"error":"timeout","message":"context deadline exceeded"}`},
 		{core.ErrTooLarge, Failed, `{"error":"too_large","message":"core: too large"}`},

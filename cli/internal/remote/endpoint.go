@@ -62,8 +62,8 @@ func addressOf(id core.NodeID, endpoints []Endpoint, given bool) (string, error)
 		}
 	}
 	if given || id > 65535-apiPort {
-		return "", exit.Usagef("--target: no endpoint of node %d is known; say %d=host:port in "+
-			"--endpoints", id, id)
+		return "", exit.Usagef("no endpoint of node %d is known; say %d=host:port in --endpoints",
+			id, id)
 	}
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(apiPort+int(id))), nil
 }

@@ -91,7 +91,7 @@ func Parse(env Env, c *cli.Context, least, most int) (Options, error) {
 		return o, err
 	}
 	if id := core.NodeID(c.Uint64("target")); id != 0 {
-		if o.Target, err = addressOf(id, o.Endpoints, c.IsSet("endpoints")); err != nil {
+		if err = o.Insist(c, id); err != nil {
 			return o, err
 		}
 	}
@@ -112,6 +112,12 @@ func Parse(env Env, c *cli.Context, least, most int) (Options, error) {
 		return o, exit.Usagef("--read is %q, want linearizable or stale", level)
 	}
 	return o, nil
+}
+
+// Insist makes a node the one to ask.
+func (o *Options) Insist(c *cli.Context, id core.NodeID) (err error) {
+	o.Target, err = addressOf(id, o.Endpoints, c.IsSet("endpoints"))
+	return err
 }
 
 // connect makes a client for the options.

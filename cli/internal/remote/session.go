@@ -74,27 +74,43 @@ func (o Options) Run(ctx context.Context, c Call) error {
 	return nil
 }
 
+// Resync has the node that is insisted upon replace its state by the leader's.
+func (s *Session) Resync(ctx context.Context) (client.Reply, error) {
+	return s.client.Do(ctx, client.Request{Kind: core.RequestResync, Target: s.options.Target})
+}
+
 // Call makes one call and prints its outcome, unless that is an error.
 func (s *Session) Call(ctx context.Context, c Call) error {
 	data, err := scripting.EncodeCall(c.Name, c.Args...)
 	if err != nil {
 		return exit.Mark(err, exit.ErrUsage)
 	}
-	reply, err := s.client.Do(ctx, client.Request{
-		Kind: c.Kind, Level: s.options.Level, Data: data,
-		Target: s.options.Target, Local: s.options.Target != "",
-	})
+	value, reply, err := s.Ask(ctx, c.Kind, data)
 	if err != nil {
 		return err
-	}
-	value, err := scripting.DecodeValue(reply.Value)
-	if err != nil {
-		return fmt.Errorf("decode reply of %s: %w", reply.Endpoint, err)
 	}
 	if c.Kind == core.RequestQuery {
 		return s.options.printValue(value)
 	}
 	return s.options.printOutcome(value, reply)
+}
+
+// Ask makes a call that is encoded already, and returns what comes of it.
+func (s *Session) Ask(
+	ctx context.Context, kind core.RequestKind, data []byte,
+) (any, client.Reply, error) {
+	reply, err := s.client.Do(ctx, client.Request{
+		Kind: kind, Level: s.options.Level, Data: data,
+		Target: s.options.Target, Local: s.options.Target != "",
+	})
+	if err != nil {
+		return nil, reply, err
+	}
+	value, err := scripting.DecodeValue(reply.Value)
+	if err != nil {
+		return nil, reply, fmt.Errorf("decode reply of %s: %w", reply.Endpoint, err)
+	}
+	return value, reply, nil
 }
 
 // Report prints an error as a line of JSON and returns it as reported. A line that is not zero is

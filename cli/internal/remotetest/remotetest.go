@@ -25,6 +25,7 @@ type Cluster struct {
 	// Answer decides on a call, written as by Call; nil means Value and no error.
 	Answer func(call string) (any, error)
 	Value  any
+	Node   core.NodeID // that says to have answered
 	// Nodes are the answers of Status, by endpoint; others are unreachable.
 	Nodes map[string]core.NodeStatus
 
@@ -58,6 +59,9 @@ func (c *Cluster) Run(
 
 // Call writes a request as kind, name, arguments as JSON, and what else it insists on.
 func Call(r client.Request) string {
+	if r.Kind == core.RequestResync {
+		return "resync at " + r.Target
+	}
 	decoded, err := value.ToAny(r.Data)
 	list, ok := decoded.([]any)
 	if err != nil || !ok || len(list) == 0 {
@@ -100,7 +104,7 @@ func (c *Cluster) Do(_ context.Context, r client.Request) (client.Reply, error) 
 	if err != nil {
 		return client.Reply{}, err
 	}
-	return client.Reply{Value: data, Index: core.Index(len(c.Calls)), Leader: 1}, nil
+	return client.Reply{Value: data, Index: core.Index(len(c.Calls)), Leader: 1, Node: c.Node}, nil
 }
 
 // Status implements remote.Client.

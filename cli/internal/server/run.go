@@ -62,6 +62,8 @@ type parts struct {
 	snapshots core.Snapshots
 	machine   func(core.GroupID) (core.StateMachine, error)
 	transport func(core.Inbox) (core.Transport, error)
+	keepers   keepers
+	made      core.StateMachine // by machine, for the one group; once the node is open
 }
 
 func openParts(c Config, fsys vfs.FS) (*parts, error) {
@@ -76,8 +78,11 @@ func openParts(c Config, fsys vfs.FS) (*parts, error) {
 	} else if p.snapshots, err = snapfile.Open(fsys, c.snapshotDir()); err != nil {
 		return nil, errors.Join(fmt.Errorf("open snapshots: %w", err), store.Close())
 	}
-	p.machine = func(core.GroupID) (core.StateMachine, error) {
-		return plugins.OpenMachine(c.Machine.Name, env, c.Machine.Options)
+	p.machine = func(g core.GroupID) (core.StateMachine, error) {
+		machine, err := plugins.OpenMachine(c.Machine.Name, env, c.Machine.Options)
+		p.made = machine
+		p.keepers.watch(g, machine)
+		return machine, err
 	}
 	p.transport = func(inbox core.Inbox) (core.Transport, error) { return c.openTransport(env, inbox) }
 	return p, nil
@@ -125,7 +130,7 @@ func (c Config) openTransport(env plugins.Env, inbox core.Inbox) (core.Transport
 // refusal marks what is the script's fault.
 func refusal(err error) error {
 	var refused *scripting.ScriptError
-	if errors.As(err, &refused) || errors.Is(err, scripting.ErrOtherScript) {
+	if errors.As(err, &refused) || errors.Is(err, scripting.ErrLanguage) {
 		return exit.Mark(err, exit.ErrRefused)
 	}
 	return err

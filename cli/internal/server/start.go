@@ -27,12 +27,15 @@ func start(ctx context.Context, p *parts) error {
 		return closeAll(err, n)
 	}
 	n.Start(transport)
+	p.keepers.start(n)
+	defer p.keepers.stop()
 	api, err := native.Serve(native.Config{
 		Listen: p.APIListen, APIAddr: p.apiAddr, Logger: p.Log,
-	}, n)
+	}, gate{n, p.made})
 	if err != nil {
 		return closeAll(err, n)
 	}
+	defer p.install(ctx, n)()
 	p.Log.Info("node is running", "cluster", p.Cluster, "peers", p.Listen, "clients", api.Addr(),
 		"data", p.Dir, "seed", p.Seed, "version", p.Version)
 	select {

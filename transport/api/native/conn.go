@@ -268,6 +268,7 @@ func (c *conn) gather(limit int) error {
 var kinds = [...]core.RequestKind{
 	wire.OpCommand: core.RequestCommand,
 	wire.OpQuery:   core.RequestQuery,
+	wire.OpResync:  core.RequestResync,
 }
 
 // answer answers a request that is not for the service.
@@ -278,7 +279,7 @@ func (c *conn) answer(r *wire.Request) (wire.Reply, bool) {
 		return c.status(r.ID), true
 	case len(r.Data) > c.server.config.MaxRequestBytes:
 		return wire.Reply{ID: r.ID, Outcome: wire.OutcomeTooLarge}, true
-	case r.Op == wire.OpCommand, r.Op == wire.OpQuery && level:
+	case r.Op == wire.OpCommand, r.Op == wire.OpResync, r.Op == wire.OpQuery && level:
 		return wire.Reply{}, false
 	}
 	return wire.Reply{ID: r.ID, Outcome: wire.OutcomeInvalid}, true

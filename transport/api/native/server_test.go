@@ -241,6 +241,21 @@ func TestRequestsAndRepliesKeepEveryField(t *testing.T) {
 	}
 }
 
+func TestOperationsReachTheService(t *testing.T) {
+	s := newService(true)
+	p := connect(t, serve(t, native.Config{}, s), hello)
+	kinds := []core.RequestKind{core.RequestCommand, core.RequestQuery, core.RequestResync}
+	for i, op := range []wire.Op{wire.OpCommand, wire.OpQuery, wire.OpResync} {
+		p.send(wire.Request{ID: 7, Op: op, Group: 1, Level: core.Stale})
+		if got := p.next(); got.ID != 7 || got.Outcome != wire.OutcomeOK {
+			t.Errorf("operation %d: got %+v", op, got)
+		}
+		if got := s.await(i + 1)[i].Kind; got != kinds[i] {
+			t.Errorf("operation %d: asked for kind %d, want %d", op, got, kinds[i])
+		}
+	}
+}
+
 func TestServerAnswersWhatIsNotForTheService(t *testing.T) {
 	s := newService(true)
 	p := connect(t, serve(t, native.Config{MaxRequestBytes: 10}, s), hello)

@@ -29,6 +29,7 @@
 //	id       uint   the client's number for it;     id       uint   as asked; zero: about the
 //	                never zero, unique in flight                    connection, see below
 //	op       uint   1 command 2 query 3 status      outcome  uint   see Outcome
+//	                4 resync
 //	group    uint                                   leader   uint   node id; zero: unknown
 //	level    uint   1 linearizable 2 stale;         api      str    the leader's API address
 //	                0 for what is no query          index    uint   of the entry, or applied

@@ -38,6 +38,7 @@ const (
 	OpCommand Op = 1 // change the state, through the log
 	OpQuery   Op = 2 // read the state
 	OpStatus  Op = 3 // describe the node, in JSON
+	OpResync  Op = 4 // replace the node's state by the leader's
 )
 
 // Request is what a client sends.

@@ -22,6 +22,7 @@ const (
 	OutcomeClosed        Outcome = 7 // the node is going down
 	OutcomeInvalid       Outcome = 8 // the server does not know such a request
 	OutcomeReplyTooLarge Outcome = 9 // carried out, but the value exceeds a limit
+	OutcomeQuarantined   Outcome = 10
 )
 
 // outcomes pairs outcomes with the errors of core that they stand for.
@@ -40,6 +41,7 @@ var outcomes = [...]struct {
 	{OutcomeClosed, "closed", core.ErrClosed},
 	{OutcomeInvalid, "invalid", nil},
 	{OutcomeReplyTooLarge, "reply too large", nil},
+	{OutcomeQuarantined, "quarantined", core.ErrQuarantined},
 }
 
 // Valid reports whether o is an outcome that this version knows.

@@ -228,7 +228,7 @@ func TestLongTextIsCutBetweenCharacters(t *testing.T) {
 func TestErrorsTravelAsOutcomes(t *testing.T) {
 	for _, err := range []error{
 		core.ErrNotLeader, core.ErrBusy, core.ErrUnknownOutcome, core.ErrTooLarge, core.ErrNoGroup,
-		core.ErrClosed,
+		core.ErrClosed, core.ErrQuarantined,
 	} {
 		var plain, wrapped wire.Reply
 		plain.SetResult(core.Reply{Err: err, Leader: 3})

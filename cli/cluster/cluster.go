@@ -1,0 +1,20 @@
+// Package cluster is the group of commands that look after a cluster as a whole. Each has a package
+// of its own.
+package cluster
+
+import (
+	"github.com/urfave/cli/v2"
+
+	"github.com/tidelock-raft/tidelock/cli/cluster/resync"
+	"github.com/tidelock-raft/tidelock/cli/internal/remote"
+)
+
+// New makes the group.
+func New(env remote.Env) *cli.Command {
+	return &cli.Command{
+		Name: "cluster", Usage: "look after the nodes of a cluster",
+		Description: "Looks after the nodes of a cluster.\n\n" +
+			"  raft-client cluster resync 3",
+		Subcommands: []*cli.Command{resync.New(env)},
+	}
+}

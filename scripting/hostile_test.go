@@ -1,0 +1,94 @@
+package scripting
+
+import (
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tidelock-raft/tidelock/core"
+)
+
+// hostileBefore and hostileAfter make a whole script of a chunk, with a command that does harm, one
+// that lives a little, and one that shows that the machine still works.
+const (
+	hostileBefore = `local kv, other = state.map("kv"), state.map("other") ` +
+		`return {name = "chunk", version = 1, ` + fewSteps + `commands = {run = function(...) `
+	fewSteps        = `limits = {steps = 200000}, ` // for what does not ask for all that there are
+	hostileAfter    = "\nend," + hostileCommands + "}}"
+	hostileCommands = `
+	live = function(how)
+		local function deep() return 1 + deep() end
+		if how == "deep" then return deep() end
+		if how == "full" then while true do local s = ("x"):rep(2^20) end end
+		if how == "wild" then return nil + 1 end
+		kv:set("lived", {1, 2, 3}) kv:delete("lived")
+		return pcall(error, {how})
+	end,
+	work = function() kv:set("a", (kv:get("a") or 0) == 0) return {kv:keys(), ctx.index()} end,`
+)
+
+// slow is how long one hostile command may take. It is generous: machines are busy.
+const slow = 5 * time.Second
+
+// TestHostile lets scripts do their worst, on a machine that is new and on one with a past. Both
+// come to the same result at the same cost, and to the same state, which is the one before if the
+// result is a failure; and both work on.
+func TestHostile(t *testing.T) {
+	files, err := filepath.Glob("testdata/hostile/*.lua")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no hostile files", err)
+	}
+	n := 0
+	for _, file := range files {
+		for _, c := range chunksOf(t, file) {
+			n++
+			t.Run(fmt.Sprintf("%s:%d", filepath.Base(c.file), c.line), c.testHostile)
+		}
+	}
+	if n < 100 {
+		t.Errorf("%d hostile scripts, want 100", n)
+	}
+}
+
+func (c chunk) testHostile(t *testing.T) {
+	if _, ok := c.want["refused"]; ok || c.whole {
+		c.test(t)
+		return
+	}
+	text := hostileBefore + c.script + hostileAfter
+	if want := c.want["fails"]; strings.Contains(want, "2000000") || strings.Contains(want, "MiB") {
+		text = strings.Replace(text, fewSteps, "", 1)
+	}
+	src := Source{Name: "test.lua", Text: []byte(text)}
+	young, old := newMachine(t, src), newMachine(t, src)
+	for i, how := range []string{"deep", "full", "wild", "other"} {
+		apply(t, old, []core.Entry{commandEntry(core.Index(i+1), encode(t, "live", how))})
+	}
+	before := young.Digest()
+	var results [2]core.Result
+	var spent [2][2]int64
+	for i, m := range []*Machine{young, old} {
+		began := time.Now()
+		results[i] = apply(t, m, []core.Entry{commandEntry(10, encode(t, "run"))})[0]
+		if took := time.Since(began); took > slow {
+			t.Errorf("took %v", took)
+		}
+		spent[i][0], spent[i][1] = m.Spent()
+	}
+	if !reflect.DeepEqual(results[0], results[1]) || spent[0] != spent[1] {
+		t.Errorf("the new machine got %v for %v, the old one %v for %v", results[0], spent[0],
+			results[1], spent[1])
+	}
+	if young.Digest() != old.Digest() || results[0].Failure != nil && young.Digest() != before {
+		t.Errorf("digests %x and %x, before %x", young.Digest(), old.Digest(), before)
+	}
+	c.judge(t, results[0])
+	work := []core.Entry{commandEntry(11, encode(t, "work"))}
+	a, b := apply(t, young, work)[0], apply(t, old, work)[0]
+	if a.Failure != nil || !reflect.DeepEqual(a, b) || young.Digest() != old.Digest() {
+		t.Errorf("afterwards: %v and %v", a.Failure, b.Failure)
+	}
+}
