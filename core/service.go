@@ -64,7 +64,7 @@ type Service interface {
 // NodeStatus describes a node for people and for tools; its JSON form is stable.
 type NodeStatus struct {
 	Node    NodeID        `json:"node"`
-	Cluster ClusterID     `json:"cluster"`
+	Cluster ClusterID     `json:"cluster,string"`
 	Version string        `json:"version"`
 	Groups  []GroupStatus `json:"groups"`
 }
@@ -80,7 +80,7 @@ type GroupStatus struct {
 	FirstIndex    Index          `json:"first_index"` // the first entry that the log holds
 	LastIndex     Index          `json:"last_index"`
 	SnapshotIndex Index          `json:"snapshot_index"`
-	Digest        uint64         `json:"digest"` // of the machine at AppliedIndex; zero: it has none
+	Digest        uint64         `json:"digest,string"` // of the machine at AppliedIndex; 0: none
 	Machine       string         `json:"machine"`
 	Quarantined   *Quarantine    `json:"quarantined,omitempty"`
 	Members       []MemberStatus `json:"members"`

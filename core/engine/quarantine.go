@@ -34,7 +34,7 @@ func (g *group) diverged(at core.Position, parts []string, out *Effects) {
 	if g.halted() {
 		return
 	}
-	g.quarantine = &core.Quarantine{Index: at.Index, Collections: parts}
+	g.quarantine = &core.Quarantine{Index: at.Index, Collections: append([]string{}, parts...)}
 	g.saving.wanted = false
 	g.raft.Bar(true, true)
 	g.giveUpCalls(out) // the others may yet carry them out

@@ -3,6 +3,7 @@ package node_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -131,6 +132,9 @@ func TestTaintedLuaMachineIsFoundAndResynced(t *testing.T) {
 				t.Fatalf("node %d was not found in 1,000 entries", odd+1)
 			}
 			c.put(other, n)
+		}
+		if parts := c.status(odd).Quarantined.Collections; !slices.Equal(parts, []string{"kv"}) {
+			t.Errorf("node %d: got %v, want kv", odd+1, parts)
 		}
 		q := core.Request{Kind: core.RequestQuery, Level: core.Stale}
 		if r := c.ask(odd, q); !errors.Is(r.Err, core.ErrQuarantined) {

@@ -13,6 +13,7 @@ type follower struct {
 	*testing.T
 	*raft.Raft
 	disk    *raftscript.Disk
+	reads   int // of entries, from disk
 	sent    []core.Message
 	applied []core.Index       // handed out since the last restoring, if there was one
 	restore *core.SnapshotMeta // the last one handed out
@@ -24,10 +25,23 @@ func newFollower(t *testing.T, c raft.Config) *follower {
 	c.ID, c.Group = 1, 1
 	f := &follower{T: t, disk: raftscript.NewDisk(voters(1, 2, 3)), done: true}
 	var err error
-	if f.Raft, err = raft.New(c, f.disk.State(), f.disk); err != nil {
+	if f.Raft, err = raft.New(c, f.disk.State(), countedDisk{f.disk, &f.reads}); err != nil {
 		t.Fatal(err)
 	}
 	return f
+}
+
+// countedDisk counts how often entries are read.
+type countedDisk struct {
+	*raftscript.Disk
+	reads *int
+}
+
+func (d countedDisk) Entries(
+	dst []core.Entry, lo, hi core.Index, maxBytes int,
+) ([]core.Entry, error) {
+	*d.reads++
+	return d.Disk.Entries(dst, lo, hi, maxBytes)
 }
 
 // take carries out what the replica wants.
@@ -105,7 +119,9 @@ func TestHaltedReplicaStoresAndVotesAndAppliesNothing(t *testing.T) {
 	f := newFollower(t, raft.Config{CacheBytes: 1})
 	f.grow(10)
 	f.Bar(true, true)
-	f.grow(2000)
+	for hi := core.Index(100); hi <= 2000; hi += 100 {
+		f.grow(hi)
+	}
 	if s := f.Status(); f.last() != 10 || s.Applied != 10 || s.Commit != 2000 || s.Durable != 2000 {
 		t.Errorf("applied %d, %+v, want 10 of 2000", f.last(), s)
 	}
@@ -130,7 +146,11 @@ func TestHaltedReplicaStoresAndVotesAndAppliesNothing(t *testing.T) {
 		t.Errorf("got %v, want a vote", m)
 	}
 	f.Bar(false, false)
+	f.reads = 0
 	f.take()
+	if f.reads == 0 {
+		t.Error("while it was halted, all entries were kept in memory")
+	}
 	if f.last() != 2000 || len(f.applied) != 2000 {
 		t.Errorf("afterwards %d entries up to %d are applied, want 2000", len(f.applied), f.last())
 	}
@@ -203,6 +223,16 @@ func TestRebuildGoesBackInTheLog(t *testing.T) {
 	f.grow(110)
 	if f.last() != 110 {
 		t.Errorf("applied %d, want 110", f.last())
+	}
+	f.restore = nil
+	f.Rebuild(true)
+	f.Step(core.Message{
+		Kind: core.MsgSnapshot, Group: 1, From: 3, To: 1, Term: 3, Snapshot: &core.SnapshotMeta{
+			Position: core.Position{Term: 2, Index: 105}, Membership: voters(1, 2, 3),
+		},
+	})
+	if f.take(); f.restore != nil {
+		t.Errorf("restored %v, the log has term 1 there", f.restore.Position)
 	}
 }
 
