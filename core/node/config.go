@@ -1,8 +1,8 @@
 package node
 
 import (
+	"cmp"
 	"errors"
-	"io"
 	"log/slog"
 
 	"github.com/tidelock-raft/tidelock/core"
@@ -69,17 +69,11 @@ func (c Config) withDefaults() (Config, error) {
 		return c, ErrConfig
 	}
 	if c.Log == nil {
-		c.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+		c.Log = slog.New(slog.DiscardHandler)
 	}
-	for _, n := range []struct{ field, value *int }{
-		{&c.MaxRequests, ptr(65_536)}, {&c.MaxMessages, ptr(65_536)},
-		{&c.MaxMessageBytes, ptr(256 << 20)}, {&c.QueryLanes, ptr(2)},
-	} {
-		if *n.field == 0 {
-			*n.field = *n.value
-		}
-	}
+	c.MaxRequests = cmp.Or(c.MaxRequests, 65_536)
+	c.MaxMessages = cmp.Or(c.MaxMessages, 65_536)
+	c.MaxMessageBytes = cmp.Or(c.MaxMessageBytes, 256<<20)
+	c.QueryLanes = cmp.Or(c.QueryLanes, 2)
 	return c, nil
 }
-
-func ptr(n int) *int { return &n }
