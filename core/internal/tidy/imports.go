@@ -85,7 +85,7 @@ var arrows = []arrow{
 	{"core/engine", []string{"core!", "core/raft", "core/quorum", "core/internal"}, false},
 	{"core/raftscript", []string{"core"}, false},
 	{"core/node", []string{"core!", "core/engine", "core/raft", "core/internal"}, false},
-	{"core/sim", []string{"core"}, false},
+	{"core/sim", []string{"core", "transport", "persist", "scripting"}, true},
 	{"core", nil, false},
 	{"plugins/standard", []string{"plugins", "transport", "persist", "scripting"}, false},
 	{"plugins/minimal", []string{"plugins", "transport", "persist", "scripting"}, false},
