@@ -21,6 +21,9 @@ var (
 	ErrInvalidUpdate = errors.New("core: update does not fit the log")
 	// ErrPoisoned is returned by Store.Write after an earlier Write failed.
 	ErrPoisoned = errors.New("core: an earlier write failed; the store must be opened anew")
+	// ErrFull is returned by Store.Write for want of space, before it has written anything: the batch
+	// may be given to it once more.
+	ErrFull = errors.New("core: no space left for the log")
 	// ErrClosed is returned by everything that was closed.
 	ErrClosed = errors.New("core: closed")
 	// ErrBusy answers a request for which a bounded queue had no room; it was not carried out.

@@ -51,11 +51,13 @@ func TestMembershipNamesItsBrokenInvariant(t *testing.T) {
 }
 
 func sampleMeta() core.SnapshotMeta {
-	return core.SnapshotMeta{
+	meta := core.SnapshotMeta{
 		Position: core.Position{Term: 3, Index: 400}, Time: -5, Size: 600, Checksum: 1 << 63,
 		Membership: membership(core.Member{ID: 1, Role: core.Voter, Addr: "127.0.0.1:9001"},
-			core.Member{ID: 300, Role: core.Learner}),
+			core.Member{ID: 300, Role: core.Learner | core.Joining}),
 	}
+	meta.Membership.Retired = core.Retired{Floor: 2, IDs: []core.NodeID{7, 600}}
+	return meta
 }
 
 func TestSnapshotMetaSurvivesEncoding(t *testing.T) {

@@ -11,7 +11,8 @@ type MessageKind uint8
 // The kinds of message. The comment names the fields that each uses beside Group, From, To, Term.
 const (
 	// MsgPreVote asks whether an election could be won (thesis §9.6): Log (last position of the
-	// candidate); Term is the term that the candidate would campaign in, not its own.
+	// candidate); Term is the term that the candidate would campaign in, not its own. Data is where
+	// the candidate can be reached, should the receiver no longer know.
 	MsgPreVote MessageKind = 1
 	// MsgPreVoteReply answers: Reject; Term is the asked one when granted, else the voter's own.
 	MsgPreVoteReply MessageKind = 2
@@ -22,12 +23,12 @@ const (
 	// MsgAppend is AppendEntries, and with no entries a heartbeat (Raft §5.3): Log (the position
 	// before the first entry), Entries, Commit, Round.
 	MsgAppend MessageKind = 5
-	// MsgAppendReply answers: Round as asked. Accepted: Log.Index up to where the logs are known to
-	// match. Reject: Log as asked, and Hint, a position in the follower's log where the leader
-	// should look next (Raft §5.3, the fast back-up).
+	// MsgAppendReply answers: Round as asked, Token (the priority of the follower). Accepted:
+	// Log.Index up to where the logs are known to match. Reject: Log as asked, and Hint, a position
+	// in the follower's log where the leader should look next (Raft §5.3, the fast back-up).
 	MsgAppendReply MessageKind = 6
-	// MsgSnapshot is InstallSnapshot (Raft §7): Snapshot. Raft speaks of the whole; on the way it is
-	// cut into MsgSnapshotChunk. It is answered with MsgAppendReply.
+	// MsgSnapshot is InstallSnapshot (Raft §7): Snapshot. Raft speaks of the whole; on the way it
+	// is cut into MsgSnapshotChunk. It is answered with MsgAppendReply.
 	MsgSnapshot MessageKind = 7
 	// MsgSnapshotChunk is a piece of a snapshot's body: Snapshot, Offset, Data.
 	MsgSnapshotChunk MessageKind = 8
@@ -40,7 +41,8 @@ const (
 	MsgReadIndexReply MessageKind = 11
 	// MsgTimeoutNow tells the receiver to campaign at once (thesis §3.10).
 	MsgTimeoutNow MessageKind = 12
-	// MsgForward passes a client's request on to the leader: Token, Data.
+	// MsgForward passes a client's request on to the leader: Token, Data, Round (its RequestKind,
+	// zero for a command).
 	MsgForward MessageKind = 13
 	// MsgForwardReply answers: Token, Data; Reject: it was certainly not carried out.
 	MsgForwardReply MessageKind = 14
@@ -48,13 +50,16 @@ const (
 	// which all replicas look), Token (the digest), Round (names the life of the machine: it counts
 	// starts and restorings; echoed), Data (the digests of the state's parts).
 	MsgDigest MessageKind = 15
-	// MsgVerdict answers: Log, Token and Round as reported, Data (what the members say of it, and the
-	// parts that differ). A replica in the minority is quarantined.
+	// MsgVerdict answers: Log, Token and Round as reported, Data (what the members say of it, and
+	// the parts that differ). A replica in the minority is quarantined.
 	MsgVerdict MessageKind = 16
 	// MsgResync asks the leader for a snapshot: Log.Index (it has to be newer than that).
 	MsgResync MessageKind = 17
+	// MsgRemoved tells a node that it is no member any more, and never will be again: Commit (by an
+	// entry that is committed at or before that index).
+	MsgRemoved MessageKind = 18
 
-	maxMessageKind = MsgResync
+	maxMessageKind = MsgRemoved
 )
 
 var messageKinds = [...]string{
@@ -64,7 +69,7 @@ var messageKinds = [...]string{
 	MsgSnapshot: "InstallSnapshot", MsgSnapshotChunk: "SnapshotChunk", MsgSnapshotAck: "SnapshotAck",
 	MsgReadIndex: "ReadIndex", MsgReadIndexReply: "ReadIndexReply", MsgTimeoutNow: "TimeoutNow",
 	MsgForward: "Forward", MsgForwardReply: "ForwardReply",
-	MsgDigest: "Digest", MsgVerdict: "Verdict", MsgResync: "Resync",
+	MsgDigest: "Digest", MsgVerdict: "Verdict", MsgResync: "Resync", MsgRemoved: "Removed",
 }
 
 // Valid reports whether k is a kind that this version knows.

@@ -10,6 +10,16 @@ const (
 	// RequestResync has the replica that is asked replace its state by a snapshot of the leader's. It
 	// is answered when the new state has been compared with the others'; asking again does no harm.
 	RequestResync RequestKind = 3
+	// RequestChange changes the membership; Data is a Change in JSON, the reply a ChangeReport. It is
+	// answered when the change is committed, and left if it was joint; a node that is to vote once it
+	// has caught up may not do so yet.
+	RequestChange RequestKind = 4
+	// RequestTransfer hands leadership over; Data is a Transfer in JSON. It is answered when the node
+	// leads, by a Transfer that names it, or by a Failure when it does not within an election.
+	RequestTransfer RequestKind = 5
+	// RequestSession opens or closes a session, or changes the state by a command that is carried
+	// out once however often it is asked for: Data begins with a session.Header (core/session).
+	RequestSession RequestKind = 6
 )
 
 // ReadLevel says how fresh the answer to a query must be.
@@ -19,17 +29,31 @@ type ReadLevel uint8
 const (
 	Linearizable ReadLevel = 1 // reflects every command acknowledged before the query began
 	Stale        ReadLevel = 2 // whatever this replica holds
+	// Lease is Linearizable without asking the other nodes, by a leader that they have promised not to
+	// replace for a while. It holds as long as clocks keep to the bound that the nodes are given;
+	// without one, it is Linearizable by the ordinary way.
+	Lease ReadLevel = 3
+	// Bounded reflects all that the leader knew to be committed when this replica last heard from it,
+	// at most Request.MaxStale ago by this replica's clock; else it is Linearizable.
+	Bounded ReadLevel = 4
 )
+
+// Valid reports whether l is a level that this version knows.
+func (l ReadLevel) Valid() bool { return l >= Linearizable && l <= Bounded }
 
 // Request is what a client asks of a node.
 type Request struct {
-	Group  GroupID
-	Kind   RequestKind
-	Level  ReadLevel // for queries
-	Local  bool      // answer here or refuse with *NotLeaderError; do not pass on to the leader
-	Data   []byte    // in the machine's encoding; read-only from here on
-	Token  uint64    // given back to Caller
-	Caller Caller    // told the outcome, exactly once
+	Group GroupID
+	Kind  RequestKind
+	Level ReadLevel // for queries
+	// AtLeast has a query wait until this replica has applied the entry there, such as the newest
+	// that the client has had a reply for.
+	AtLeast  Index
+	MaxStale int64  // of Bounded, in nanoseconds
+	Local    bool   // answer here or refuse with *NotLeaderError; do not pass on to the leader
+	Data     []byte // in the machine's encoding, or as Kind says; read-only from here on
+	Token    uint64 // given back to Caller
+	Caller   Caller // told the outcome, exactly once
 }
 
 // Reply is the outcome of a Request. Err is nil when the machine answered, be it with a Failure.
@@ -72,7 +96,7 @@ type NodeStatus struct {
 // GroupStatus describes one replica of a group.
 type GroupStatus struct {
 	Group         GroupID        `json:"group"`
-	Role          string         `json:"role"` // follower, pre-candidate, candidate, leader
+	Role          string         `json:"role"` // follower, pre-candidate, candidate, leader, removed
 	Term          Term           `json:"term"`
 	Leader        NodeID         `json:"leader"` // zero: unknown
 	CommitIndex   Index          `json:"commit_index"`
@@ -98,8 +122,9 @@ type Quarantine struct {
 type MemberStatus struct {
 	ID    NodeID `json:"id"`
 	Addr  Addr   `json:"addr"`
-	Role  string `json:"role"` // voter, learner, outgoing
+	Role  string `json:"role"` // voter, learner, joining (a learner that will vote), outgoing
 	State string `json:"state,omitempty"`
+	Alive bool   `json:"alive,omitempty"` // it answered lately
 	Match Index  `json:"match,omitempty"`
 	Next  Index  `json:"next,omitempty"`
 }

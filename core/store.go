@@ -54,9 +54,10 @@ type Store interface {
 
 	// Write makes the batch durable: in order, each Update whole or not at all after a crash, and a
 	// later one never without those before it. When it returns nil, everything is synced. After any
-	// error but ErrInvalidUpdate the store is poisoned: nothing of the batch may be relied upon and
-	// every further Write returns ErrPoisoned until the store is opened anew. The batch and what it
-	// points to may be reused once Write returns, except Entries' Data, which is read-only for ever.
+	// error but ErrInvalidUpdate and ErrFull the store is poisoned: nothing of the batch may be
+	// relied upon and every further Write returns ErrPoisoned until the store is opened anew. The
+	// batch and what it points to may be reused once Write returns, except Entries' Data, which is
+	// read-only for ever.
 	Write(batch []Update) error
 
 	// Close releases everything. A second Close returns ErrClosed.

@@ -57,6 +57,7 @@ const (
 	EntryNoop       EntryKind = 1 // a new leader's first entry; it changes nothing
 	EntryCommand    EntryKind = 2 // Data goes to the state machine
 	EntryMembership EntryKind = 3 // Data is an encoded Membership
+	EntrySession    EntryKind = 4 // Data is a command in a client's session: see core/session
 )
 
 // String names the kind.
@@ -68,12 +69,14 @@ func (k EntryKind) String() string {
 		return "command"
 	case EntryMembership:
 		return "membership"
+	case EntrySession:
+		return "session"
 	}
 	return fmt.Sprintf("kind(%d)", uint8(k))
 }
 
 // Valid reports whether k is a kind that this version knows.
-func (k EntryKind) Valid() bool { return k >= EntryNoop && k <= EntryMembership }
+func (k EntryKind) Valid() bool { return k >= EntryNoop && k <= EntrySession }
 
 // Entry is one place in a replicated log. Entries are values; Data is read-only once made, because
 // slices of it travel uncopied through log, disk and network.
@@ -82,6 +85,10 @@ type Entry struct {
 	Kind EntryKind
 	Time int64 // leader's wall clock, Unix ns, never less than the entry before; a machine's clock
 	Data []byte
+
+	// Client is the session that a command belongs to, for the machine that applies it; zero: none.
+	// It is neither stored nor sent: Data says it too.
+	Client uint64
 }
 
 // EntryOverhead is what an entry is counted to weigh beside its Data, in bytes, wherever sizes of

@@ -41,6 +41,12 @@ type Config struct {
 	// new entries the newest becomes a checkpoint. Default 100.
 	DigestTicks int
 
+	// ClockDriftPPM promises that the monotonic clocks of all nodes, none zero, run faster or slower
+	// than true time by at most so many parts in a million; all nodes then have the same Tick and
+	// Raft.ElectionTicks. A leader answers Lease queries by itself in reliance on it. Default 0: no
+	// promise, and so no leases.
+	ClockDriftPPM int
+
 	// MaxCommandBytes bounds the data of one command. Default 2 MiB minus 1 KiB, the largest that
 	// fits a message.
 	MaxCommandBytes int
@@ -67,6 +73,7 @@ func (c Config) withDefaults() Config {
 	def(&c.MaxCommandBytes, c.Raft.MaxMessageBytes-1<<10)
 	def(&c.MaxForwards, 16_384)
 	def(&c.ForwardTicks, 1_000)
+	c.Raft.Leases = c.Raft.Leases || c.ClockDriftPPM > 0
 	c.TailEntries = max(c.TailEntries, 0)
 	return c
 }

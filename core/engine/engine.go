@@ -26,6 +26,7 @@ type Engine struct {
 	dirty    []*group
 	writes   []groupWrite
 	batch    uint64       // number of the newest batch of writes
+	now      core.Instant // of the Step under way
 	lastTick core.Instant // when the newest tick was due; zero: no tick yet
 	tokens   uint64       // newest token given to a read or a forwarded command
 	forwards forwards
@@ -65,6 +66,7 @@ func (e *Engine) Open(id core.GroupID, st core.State, log raft.Log) error {
 	g := &group{
 		id: id, node: c.ID, config: &e.config, raft: r,
 		handed: st.Snapshot.Index, snapshotSize: st.Snapshot.Size, body: st.Snapshot.Index,
+		repeats: repeats{born: st.Hard.Term, windows: map[core.NodeID]*window{}},
 	}
 	g.audit.told = e.config.DigestTicks
 	e.byID[id] = g
@@ -80,6 +82,8 @@ func (e *Engine) Open(id core.GroupID, st core.State, log raft.Log) error {
 // of in but what its elements point to.
 func (e *Engine) Step(now core.Instant, in *Events, out *Effects) {
 	out.reset(e.batch)
+	e.now = now
+	e.health(in.Sick)
 	e.wrote(in.Wrote)
 	for i := range in.Messages {
 		e.message(&in.Messages[i], in.Wall, out)
@@ -99,6 +103,18 @@ func (e *Engine) Step(now core.Instant, in *Events, out *Effects) {
 	e.requests(in, out)
 	e.tick(now, out)
 	e.collect(out)
+}
+
+// health has the groups lead or not, as the disk permits. A leader whose writes hang is a burden:
+// its heartbeats keep the others from electing one that can commit.
+func (e *Engine) health(sick bool) {
+	for _, g := range e.groups {
+		if g.sick != sick {
+			g.sick = sick
+			g.bar()
+			e.touch(g)
+		}
+	}
 }
 
 // Err returns the error that stopped a group's raft core, such as a log that cannot be read.
@@ -148,6 +164,12 @@ func (e *Engine) message(m *core.Message, wall int64, out *Effects) {
 		if m.Term >= g.raft.Term() || m.Kind == core.MsgSnapshotAck {
 			out.Transfers = append(out.Transfers, *m)
 		}
+	case core.MsgPreVote:
+		g.meet(m)
+		g.raft.Step(*m)
+	case core.MsgAppend:
+		g.raft.Step(*m)
+		g.hear(m, e.now)
 	default:
 		g.raft.Step(*m)
 	}
@@ -207,6 +229,8 @@ func (e *Engine) tick(now core.Instant, out *Effects) {
 			g.tickAudit(out)
 			g.tickSaving()
 			g.tickResync(out)
+			g.tickHandover()
+			g.tickReads(e.config.ForwardTicks, out)
 			e.touch(g)
 		}
 		e.forwards.tick(e.config.ForwardTicks, out)
@@ -229,7 +253,11 @@ func (e *Engine) collect(out *Effects) {
 			}
 			e.effects(g, out)
 		}
+		g.stampRounds(e.now)
 		g.release(out)
+		g.changed(out)
+		g.handedOver(out)
+		g.leave(out)
 		g.save()
 	}
 	e.dirty = e.dirty[:0]

@@ -13,6 +13,7 @@ type Events struct {
 	Saved       []Saved
 	Lost        []Lost
 	Unreachable []core.Addr // messages to these were lost
+	Sick        bool        // the disk hangs or is full; as long as it does, this node leads no group
 }
 
 // Reset empties e and keeps its memory.
@@ -127,7 +128,7 @@ type RoleChange struct {
 	Leader core.NodeID // zero: unknown
 }
 
-// Finding is what an operator has to know of the states of a group's replicas.
+// Finding is what an operator has to know of a group's replicas.
 type Finding struct {
 	Group       core.GroupID
 	Kind        FindingKind
@@ -145,6 +146,7 @@ const (
 	FoundUndecided FindingKind = 2 // states differ, and there is no majority for any
 	Quarantined    FindingKind = 3 // this replica is the odd one, and stands back
 	Recovered      FindingKind = 4 // its new state is that of the majority: it takes part again
+	Removed        FindingKind = 5 // this replica is no member any more, for good
 )
 
 // Installed says that a snapshot record is being written by this step's Write; older bodies may go

@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"errors"
 	"math"
+	"slices"
 
 	"github.com/tidelock-raft/tidelock/core"
 	"github.com/tidelock-raft/tidelock/core/raft"
@@ -22,15 +24,24 @@ type group struct {
 	touched bool
 
 	unreachable core.NodeID // the leader, while messages to it are known to be lost
+	stranger    core.Member // the newest node that asked for a vote and is no member; an address only
+
+	changing *changing // nil: nobody waits for a change of membership
+	handing  *handing  // nil: nobody waits for a transfer of leadership
+	removed  bool      // this node was removed, and that was told
+	sick     bool      // the disk hangs or is full
 
 	batch      []core.Entry // proposals of this Step
 	batchCalls []Call
 	calls      queue[Call]
 	handed     core.Index
+	repeats    repeats // of what other members passed on
 
 	query []core.Request // linearizable queries of this Step
 	asked queue[read]
 	ready []read
+
+	fresh freshness
 
 	saving       saving
 	body         core.Index // of the newest snapshot written, on record or not
@@ -49,6 +60,7 @@ type read struct {
 	token    uint64
 	index    core.Index
 	requests []core.Request
+	age      int // ticks since it has its index
 }
 
 // members returns the newest membership, committed or not.
@@ -56,29 +68,39 @@ func (g *group) members() core.Membership { return g.raft.MembershipAt(math.MaxU
 
 func (g *group) leads() bool { return g.raft.Role() == raft.Leader }
 
-// proposeChunk bounds how many entries are offered to raft at once: of a chunk that does not fit
-// the bound on uncommitted bytes, every command is answered with ErrBusy.
+// proposeChunk bounds how many entries are offered to raft at once.
 const proposeChunk = 256
 
 // propose offers the commands of this Step to raft.
 func (g *group) propose(out *Effects) {
 	for lo := 0; lo < len(g.batch); lo += proposeChunk {
-		hi := min(lo+proposeChunk, len(g.batch))
-		entries, calls := g.batch[lo:hi], g.batchCalls[lo:hi]
-		if err := g.raft.Propose(entries); err != nil {
-			for i := range calls {
-				g.refuse(&calls[i], err, out)
-			}
-			continue
-		}
-		for i := range calls {
-			calls[i].Position = entries[i].Position
-			g.calls.push(calls[i])
-		}
+		g.offer(lo, min(lo+proposeChunk, len(g.batch)), out)
 	}
 	clear(g.batch)
 	clear(g.batchCalls)
 	g.batch, g.batchCalls = g.batch[:0], g.batchCalls[:0]
+}
+
+// offer proposes some of the batch. What is too much together is offered in halves, so that as much
+// is taken as there is room for.
+func (g *group) offer(lo, hi int, out *Effects) {
+	entries, calls := g.batch[lo:hi], g.batchCalls[lo:hi]
+	err := g.raft.Propose(entries)
+	switch {
+	case err == nil:
+		for i := range calls {
+			calls[i].Position = entries[i].Position
+			g.calls.push(calls[i])
+		}
+	case hi-lo > 1 && (errors.Is(err, core.ErrTooLarge) || errors.Is(err, core.ErrBusy)):
+		middle := (lo + hi) / 2
+		g.offer(lo, middle, out)
+		g.offer(middle, hi, out)
+	default:
+		for i := range calls {
+			g.refuse(&calls[i], err, out)
+		}
+	}
 }
 
 // refuse answers a command that certainly was not and will not be carried out.
@@ -108,12 +130,12 @@ func (g *group) answer(caller core.Caller, token uint64, err error, out *Effects
 
 // send addresses a message of the engine's own to a member.
 func (g *group) send(out *Effects, m core.Message) {
-	member, ok := g.members().Find(m.To)
+	addr, ok := g.raft.Addr(m.To)
 	if !ok {
 		return
 	}
 	m.Group, m.From, m.Term = g.id, g.node, g.raft.Term()
-	out.Send.Add(member.Addr, m)
+	out.Send.Add(addr, m)
 }
 
 // effects passes on what one Take of raft wants.
@@ -152,16 +174,41 @@ func recorded(u *core.Update) *core.SnapshotMeta {
 // route puts raft's messages into the outbox of their peers. A MsgSnapshot speaks of a body that
 // has to travel first, so it goes to the node.
 func (g *group) route(messages []core.Message, box *Outbox, out *Effects) {
-	members := g.members()
 	for i := range messages {
-		if messages[i].Kind == core.MsgSnapshot {
-			out.Transfers = append(out.Transfers, messages[i])
+		m := &messages[i]
+		addr, ok := g.raft.Addr(m.To)
+		switch {
+		case m.Kind == core.MsgSnapshot:
+			out.Transfers = append(out.Transfers, *m)
 			continue
+		case m.Kind == core.MsgPreVote:
+			self, _ := g.raft.Addr(g.node)
+			m.Data = []byte(self)
+		case !ok && m.To == g.stranger.ID:
+			addr, ok = g.stranger.Addr, true
 		}
-		if member, ok := members.Find(messages[i].To); ok {
-			box.Add(member.Addr, messages[i])
+		if ok {
+			box.Add(addr, *m)
 		}
 	}
+}
+
+// meet notes where a node is found that asks for votes without being a member: it may have been
+// removed and not know, and all that would tell its address may be gone from the log.
+func (g *group) meet(m *core.Message) {
+	if _, known := g.raft.Addr(m.From); !known && len(m.Data) <= core.MaxAddrBytes {
+		g.stranger = core.Member{ID: m.From, Addr: core.Addr(m.Data)}
+	}
+}
+
+// leave notes that this node was removed.
+func (g *group) leave(out *Effects) {
+	if g.removed || !g.raft.Removed() {
+		return
+	}
+	g.removed = true
+	at := core.Position{Term: g.raft.Term(), Index: g.raft.Commit()}
+	g.found(Finding{Kind: Removed, Node: g.node, At: at}, out)
 }
 
 // dropped ends the calls whose entries were replaced in this log. Another log may still hold them,
@@ -251,16 +298,32 @@ func (g *group) takeRead(token uint64) (read, bool) {
 // they will see every entry up to there.
 func (g *group) release(out *Effects) {
 	kept := g.ready[:0]
+	var early []core.Request // of reads that the machine is far enough for, but not for these
 	for _, r := range g.ready {
 		if r.index > g.handed {
 			kept = append(kept, r)
 			continue
 		}
-		g.ask(r.requests, out)
+		due := r.requests
+		if slices.ContainsFunc(due, g.early) {
+			early = append(early, slices.DeleteFunc(slices.Clone(due), func(q core.Request) bool {
+				return !g.early(q)
+			})...)
+			due = slices.DeleteFunc(due, g.early)
+		}
+		if len(due) > 0 {
+			g.ask(due, out)
+		}
 	}
 	clear(g.ready[len(kept):])
 	g.ready = kept
+	for _, q := range early {
+		g.park(read{index: q.AtLeast, requests: []core.Request{q}}, out)
+	}
 }
+
+// early reports whether the machine is not as far as a query demands.
+func (g *group) early(q core.Request) bool { return q.AtLeast > g.handed }
 
 // ask hands queries to the machine.
 func (g *group) ask(queries []core.Request, out *Effects) {

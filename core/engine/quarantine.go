@@ -22,6 +22,10 @@ type resync struct {
 // halted reports whether the machine stands still, because its state has diverged.
 func (g *group) halted() bool { return g.quarantine != nil && !g.quarantine.Restored }
 
+// bar tells raft what this replica must not do: lead, when its state or its disk is not as it
+// should be; apply, when its state has diverged.
+func (g *group) bar() { g.raft.Bar(g.quarantine != nil || g.sick, g.halted()) }
+
 // sound reports whether this replica's state is good for a snapshot.
 func (g *group) sound() bool { return g.quarantine == nil && !g.resync.wanted }
 
@@ -36,7 +40,7 @@ func (g *group) diverged(at core.Position, parts []string, out *Effects) {
 	}
 	g.quarantine = &core.Quarantine{Index: at.Index, Collections: append([]string{}, parts...)}
 	g.saving.wanted = false
-	g.raft.Bar(true, true)
+	g.bar()
 	g.giveUpCalls(out) // the others may yet carry them out
 	g.refuseReads(core.ErrQuarantined, out)
 	g.found(Finding{Kind: Quarantined, Node: g.node, At: at, Collections: parts}, out)
@@ -77,7 +81,7 @@ func (g *group) restored() {
 	g.resync.wanted, g.resync.proving, g.resync.until = false, true, g.raft.Commit()
 	if q := g.quarantine; q != nil {
 		g.quarantine = &core.Quarantine{Index: q.Index, Collections: q.Collections, Restored: true}
-		g.raft.Bar(true, false)
+		g.bar()
 	}
 }
 
@@ -88,7 +92,7 @@ func (g *group) proved(at core.Position, out *Effects) {
 	}
 	if g.quarantine != nil {
 		g.quarantine = nil
-		g.raft.Bar(false, false)
+		g.bar()
 		g.found(Finding{Kind: Recovered, Node: g.node, At: at}, out)
 	}
 	g.endResync(core.Reply{Index: at.Index, Leader: g.raft.Leader()}, out)
@@ -120,9 +124,10 @@ func (g *group) resyncAsked(q *core.Request, out *Effects) {
 }
 
 // roleChanged gives up a resync, should this replica have begun to lead, and forgets one that was
-// asked of it as the leader.
+// asked of it as the leader, as well as when it was confirmed.
 func (g *group) roleChanged(out *Effects) {
 	g.saving.trusted = false
+	g.fresh = freshness{heard: g.fresh.heard, commit: g.fresh.commit}
 	if g.leads() && g.resync.wanted {
 		g.raft.Rebuild(false)
 		g.failResync("leader", "the node has become the leader", out)

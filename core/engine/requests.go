@@ -16,14 +16,14 @@ func (e *Engine) requests(in *Events, out *Effects) {
 			g.resyncAsked(q, out)
 		case q.Kind == core.RequestQuery && g.quarantine != nil:
 			g.answer(q.Caller, q.Token, core.ErrQuarantined, out)
-		case q.Local && !g.leads() && (q.Kind == core.RequestCommand || q.Level != core.Stale):
+		case q.Local && !g.leads() && (q.Kind != core.RequestQuery || !byItself(q.Level)):
 			g.answer(q.Caller, q.Token, &core.NotLeaderError{Leader: g.raft.Leader()}, out)
 		case q.Kind == core.RequestQuery:
 			g.query = append(g.query, *q)
 		case len(q.Data) > e.config.MaxCommandBytes:
 			g.answer(q.Caller, q.Token, core.ErrTooLarge, out)
 		case g.leads():
-			g.command(q.Data, in.Wall, Call{Token: q.Token, Caller: q.Caller})
+			g.lead(q.Kind, q.Data, in.Wall, Call{Token: q.Token, Caller: q.Caller}, out)
 		default:
 			e.forward(g, q, out)
 		}
@@ -33,29 +33,55 @@ func (e *Engine) requests(in *Events, out *Effects) {
 	}
 }
 
+// byItself reports whether any replica may answer a query of this level without asking others.
+func byItself(l core.ReadLevel) bool { return l == core.Stale || l == core.Bounded }
+
+// lead does what only a leader can.
+func (g *group) lead(
+	kind core.RequestKind, data []byte, wall int64, c Call, out *Effects,
+) {
+	switch kind {
+	case core.RequestChange:
+		g.changeAsked(data, wall, c, out)
+	case core.RequestTransfer:
+		g.transferAsked(data, c, out)
+	case core.RequestSession:
+		g.command(core.EntrySession, data, wall, c)
+	default:
+		g.command(core.EntryCommand, data, wall, c)
+	}
+}
+
 // command notes a proposal; the proposals of one Step go to raft together.
-func (g *group) command(data []byte, wall int64, c Call) {
-	g.batch = append(g.batch, core.Entry{Kind: core.EntryCommand, Time: wall, Data: data})
+func (g *group) command(kind core.EntryKind, data []byte, wall int64, c Call) {
+	g.batch = append(g.batch, core.Entry{Kind: kind, Time: wall, Data: data})
 	g.batchCalls = append(g.batchCalls, c)
 }
 
-// reads lets the linearizable queries of this Step share one read index; stale ones need none.
+// reads hands the queries of this Step to the machine that need nobody's consent, and lets all
+// others share one read index.
 func (e *Engine) reads(g *group, out *Effects) {
 	if len(g.query) == 0 {
 		return
 	}
-	var fresh, stale []core.Request
+	var fresh, now []core.Request
 	for _, q := range g.query {
-		if q.Level == core.Stale {
-			stale = append(stale, q)
-		} else {
+		index, ok := g.consent(&q, e.now)
+		switch index = max(index, q.AtLeast); {
+		case !ok && q.Local && !g.leads():
+			g.answer(q.Caller, q.Token, &core.NotLeaderError{Leader: g.raft.Leader()}, out)
+		case !ok:
 			fresh = append(fresh, q)
+		case index > g.handed:
+			g.park(read{index: index, requests: []core.Request{q}}, out)
+		default:
+			now = append(now, q)
 		}
 	}
 	clear(g.query)
 	g.query = g.query[:0]
-	if len(stale) > 0 {
-		g.ask(stale, out)
+	if len(now) > 0 {
+		g.ask(now, out)
 	}
 	if len(fresh) == 0 {
 		return
@@ -70,7 +96,21 @@ func (e *Engine) reads(g *group, out *Effects) {
 	g.asked.push(read{token: token, requests: fresh})
 }
 
-// forward passes a command on to the leader and remembers who asked. To a leader that cannot be
+// consent returns the index that the state has to have for a query, if this replica can tell by
+// itself.
+func (g *group) consent(q *core.Request, now core.Instant) (core.Index, bool) {
+	switch q.Level {
+	case core.Stale:
+		return 0, true
+	case core.Lease:
+		return g.raft.Commit(), g.leads() && g.leased(now)
+	case core.Bounded:
+		return g.within(now, q.MaxStale)
+	}
+	return 0, false
+}
+
+// forward passes a request on to the leader and remembers who asked. To a leader that cannot be
 // reached nothing is sent: a command that has not left can be repeated elsewhere.
 func (e *Engine) forward(g *group, q *core.Request, out *Effects) {
 	leader := g.raft.Leader()
@@ -84,21 +124,26 @@ func (e *Engine) forward(g *group, q *core.Request, out *Effects) {
 	}
 	token := e.token()
 	e.forwards.add(token, g.id, leader, q)
-	g.send(out, core.Message{Kind: core.MsgForward, To: leader, Token: token, Data: q.Data})
+	m := core.Message{Kind: core.MsgForward, To: leader, Token: token, Data: q.Data}
+	if q.Kind != core.RequestCommand {
+		m.Round = uint64(q.Kind)
+	}
+	g.send(out, m)
 }
 
-// forwarded proposes what another member passed on, or refuses it.
+// forwarded does what another member passed on, or refuses it.
 func (e *Engine) forwarded(g *group, m *core.Message, wall int64, out *Effects) {
 	member, ok := g.members().Find(m.From)
 	c := Call{Token: m.Token, From: m.From, Addr: member.Addr}
 	switch {
 	case !ok: // a stranger, or one that was removed
+	case !g.repeats.first(m):
 	case !g.leads():
 		g.refuse(&c, &core.NotLeaderError{Leader: g.raft.Leader()}, out)
 	case len(m.Data) > e.config.MaxCommandBytes:
 		g.refuse(&c, core.ErrTooLarge, out)
 	default:
-		g.command(m.Data, wall, c)
+		g.lead(core.RequestKind(m.Round), m.Data, wall, c, out)
 	}
 }
 

@@ -44,9 +44,14 @@ func (l groupLog) Term(i core.Index) (core.Term, error) {
 
 func newDesk(t *testing.T, c Config, ids ...core.NodeID) *desk {
 	t.Helper()
+	return newDeskOf(t, c, members(ids...))
+}
+
+func newDeskOf(t *testing.T, c Config, m core.Membership) *desk {
+	t.Helper()
 	d := &desk{t: t, engine: New(c), store: memory.New(), now: 1}
 	install := core.Update{
-		Group: core.DefaultGroup, Install: &core.SnapshotMeta{Membership: members(ids...)},
+		Group: core.DefaultGroup, Install: &core.SnapshotMeta{Membership: m},
 	}
 	if err := d.store.Write([]core.Update{install}); err != nil {
 		t.Fatal(err)
@@ -122,6 +127,10 @@ func (d *desk) until(what string, ok func() bool) {
 	d.t.Fatalf("no %s", what)
 }
 
+func (d *desk) membership() string {
+	return d.engine.byID[core.DefaultGroup].members().String()
+}
+
 func (d *desk) leads() bool { return d.engine.Status()[0].Role == "leader" }
 
 // notes is a caller that remembers.
@@ -187,6 +196,30 @@ func TestOverloadIsAnsweredBusy(t *testing.T) {
 	d.until("another answer", func() bool { return len(n) == 1001 })
 	if err := n[5000].Err; err != nil {
 		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// TestBurstOfLargeCommandsIsNotTooLarge offers at once what is too much together: as many are taken
+// as there is room for, and the others are told to come again.
+func TestBurstOfLargeCommandsIsNotTooLarge(t *testing.T) {
+	d := newDesk(t, Config{Node: 1, Raft: raft.Config{MaxUncommittedBytes: 40_000}}, 1)
+	d.until("leader", d.leads)
+	n := notes{}
+	for token := range uint64(20) {
+		d.ask(n, command(token, 4000))
+	}
+	d.until("all answers", func() bool { return len(n) == 20 })
+	taken := 0
+	for token, r := range n {
+		switch {
+		case r.Err == nil:
+			taken++
+		case !errors.Is(r.Err, core.ErrBusy):
+			t.Errorf("command %d: %v", token, r.Err)
+		}
+	}
+	if taken < 8 || taken > 10 {
+		t.Errorf("%d commands of 4,000 bytes were taken, of 40,000 bytes", taken)
 	}
 }
 

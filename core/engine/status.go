@@ -22,9 +22,12 @@ func (g *group) status() core.GroupStatus {
 	for _, p := range s.Peers {
 		m := core.MemberStatus{ID: p.ID, Addr: p.Member.Addr, Role: roleName(p.Member.Role)}
 		if g.leads() && p.ID != g.node {
-			m.State, m.Match, m.Next = p.State.String(), p.Match, p.Next
+			m.State, m.Match, m.Next, m.Alive = p.State.String(), p.Match, p.Next, p.Active
 		}
 		status.Members = append(status.Members, m)
+	}
+	if s.Removed {
+		status.Role = "removed"
 	}
 	return status
 }
@@ -35,6 +38,8 @@ func roleName(r core.Role) string {
 		return "voter"
 	case r&core.Outgoing != 0:
 		return "outgoing"
+	case r&core.Joining != 0:
+		return "joining"
 	}
 	return "learner"
 }
@@ -48,12 +53,24 @@ func (e *Engine) Member(id core.GroupID, node core.NodeID) (core.Member, bool) {
 	return g.members().Find(node)
 }
 
+// giveUpRequests ends what callers of a leader wait for that is not in the log.
+func (g *group) giveUpRequests(out *Effects) {
+	if g.changing != nil {
+		g.giveUp(&g.changing.call, out)
+	}
+	if g.handing != nil {
+		g.giveUp(&g.handing.call, out)
+	}
+	g.changing, g.handing = nil, nil
+}
+
 // Abandon ends everything that callers wait for, because the node stops: commands end with
 // core.ErrUnknownOutcome, queries with core.ErrClosed. No Step may follow.
 func (e *Engine) Abandon(out *Effects) {
 	out.reset(e.batch)
 	for _, g := range e.groups {
 		g.giveUpCalls(out)
+		g.giveUpRequests(out)
 		g.refuseReads(core.ErrClosed, out)
 		g.endResync(core.Reply{Err: core.ErrClosed}, out)
 	}

@@ -45,6 +45,13 @@ type Config struct {
 	MaxMessages     int
 	MaxMessageBytes int
 
+	// ChunkBytes is the largest piece of a snapshot in one message. Default ChunkBytes.
+	ChunkBytes int
+
+	// HungDisk is how long a write may be under way, in nanoseconds, before this node stops to lead
+	// until it is over. Default 2 s.
+	HungDisk int64
+
 	// QueryLanes is how many queries may run beside each other and beside Apply, for machines that
 	// are a core.Reader. Default 2.
 	QueryLanes int
@@ -74,6 +81,8 @@ func (c Config) withDefaults() (Config, error) {
 	c.MaxRequests = cmp.Or(c.MaxRequests, 65_536)
 	c.MaxMessages = cmp.Or(c.MaxMessages, 65_536)
 	c.MaxMessageBytes = cmp.Or(c.MaxMessageBytes, 256<<20)
+	c.ChunkBytes = cmp.Or(c.ChunkBytes, ChunkBytes)
+	c.HungDisk = cmp.Or(c.HungDisk, 2e9)
 	c.QueryLanes = cmp.Or(c.QueryLanes, 2)
 	return c, nil
 }

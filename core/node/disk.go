@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -13,6 +14,10 @@ import (
 type disk struct {
 	handler   *Handler
 	busy      bool
+	since     core.Instant // when the write under way began
+	full      bool         // it is refused for want of space, and tried again at next
+	next      core.Instant
+	sick      bool // as the engine was told
 	gathering diskBatch
 	writing   diskBatch
 }
@@ -44,20 +49,54 @@ func (d *disk) flush() {
 		d.gathering.after.Reset()
 		return
 	}
-	d.busy = true
+	d.busy, d.since = true, d.handler.now
 	d.gathering, d.writing = d.writing, d.gathering
+	d.write()
+}
+
+// write gives the batch to the store, on a lane of its own.
+func (d *disk) write() {
 	d.handler.lanes.Go(Lane{Kind: LaneDisk}, func() func() {
 		err := d.handler.config.Store.Write(d.writing.updates)
 		return func() { d.wrote(err) }
 	})
 }
 
+// fullRetry is the time between attempts to write to a disk that is full, in nanoseconds.
+const fullRetry core.Instant = 100e6
+
+// check looks how the write under way fares, and reports whether the disk is fit for leading. One
+// that was refused for want of space is tried again: nothing of it was written.
+func (d *disk) check() bool {
+	h := d.handler
+	if d.full && h.now >= d.next {
+		d.full = false
+		d.next = h.now + fullRetry
+		d.write()
+	}
+	sick := d.busy && (d.next > 0 || h.now-d.since >= core.Instant(h.config.HungDisk))
+	if sick != d.sick {
+		d.sick = sick
+		if sick {
+			h.config.Log.Error("the disk hangs or is full: this node does not lead", "full", d.next > 0)
+		} else {
+			h.config.Log.Info("the disk is back: this node may lead")
+		}
+	}
+	return !sick
+}
+
 // wrote ends a write. A write that failed is never tried again: what it left on the disk is
-// anybody's guess, so the node stops, and what was to follow never happens. The next write starts
-// in add, so that it takes along what this wake-up brings.
+// anybody's guess, so the node stops, and what was to follow never happens. Only one that the store
+// refused for want of space, untouched, waits for some. The next write starts in add, so that it
+// takes along what this wake-up brings.
 func (d *disk) wrote(err error) {
 	h := d.handler
-	d.busy = false
+	if errors.Is(err, core.ErrFull) && h.err == nil {
+		d.full, d.next = true, h.config.Clock.Now()+fullRetry
+		return
+	}
+	d.busy, d.next = false, 0
 	if err != nil {
 		h.fail(fmt.Errorf("write to store: %w", err))
 	}

@@ -70,6 +70,7 @@ func (h *Handler) Handle(done []func(), events *engine.Events) {
 		return
 	}
 	h.now = h.config.Clock.Now()
+	events.Sick = !h.disk.check()
 	events.Wall = h.config.Clock.Wall()
 	events.Wrote = h.back.Wrote
 	events.Messages = append(events.Messages, h.back.Messages...)
@@ -200,11 +201,12 @@ var findings = [...]string{
 	engine.FoundUndecided: "states have diverged, and there is no majority for any",
 	engine.Quarantined:    "quarantined: the state of this node has diverged",
 	engine.Recovered:      "quarantine ends: the state is the majority's again",
+	engine.Removed:        "this node was removed from the group; it may be stopped",
 }
 
 func (h *Handler) logFinding(f *engine.Finding) {
 	level := slog.LevelError
-	if f.Kind == engine.Recovered {
+	if f.Kind == engine.Recovered || f.Kind == engine.Removed {
 		level = slog.LevelInfo
 	}
 	h.config.Log.Log(context.Background(), level, findings[f.Kind], "group", f.Group,

@@ -234,9 +234,14 @@ func TestLateNodeCatchesUpBySnapshot(t *testing.T) {
 	if first := leader.handler.Status().Groups[0].FirstIndex; first < 100 {
 		t.Fatalf("the log still begins at %d: nothing was compacted", first)
 	}
+	start := w.now
 	w.converge(c)
 	if s := late.handler.Status().Groups[0].SnapshotIndex; s == 0 {
 		t.Error("the late node has no snapshot")
+	}
+	// The snapshot is some 30 chunks, which overtake each other.
+	if took := w.now - start; took > resendAfter {
+		t.Errorf("catching up took %d ms", took/1e6)
 	}
 }
 

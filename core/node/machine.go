@@ -5,6 +5,7 @@ import (
 
 	"github.com/tidelock-raft/tidelock/core"
 	"github.com/tidelock-raft/tidelock/core/engine"
+	"github.com/tidelock-raft/tidelock/core/session"
 )
 
 // machine gives a group's state machine its work, one batch of tasks at a time and in order.
@@ -20,14 +21,12 @@ type machine struct {
 	running   []engine.Work
 	digest    uint64 // as of the newest finished batch
 
-	sm       core.StateMachine
-	reader   core.Reader   // sm, if it is one
-	digester core.Digester // sm, if it is one
-	itemizer core.Itemizer // sm, if it is one
-	at       core.Position // of the newest entry applied
-	time     int64         // Entry.Time of that entry
-	restores uint64        // how often the state was replaced by work
-	lane     uint64        // query lane for the next view
+	sm       *session.Machine // with the user's machine in it
+	reader   core.Reader      // the user's machine, if it is one
+	at       core.Position    // of the newest entry applied
+	time     int64            // Entry.Time of that entry
+	restores uint64           // how often the state was replaced by work
+	lane     uint64           // query lane for the next view
 	results  []core.Result
 	commands []core.Entry
 	parts    []core.NamedDigest
@@ -37,17 +36,15 @@ type machine struct {
 }
 
 func newMachine(h *Handler, g core.GroupID, sm core.StateMachine) *machine {
-	m := &machine{handler: h, group: g, sm: sm}
+	m := &machine{handler: h, group: g, sm: session.Wrap(sm)}
 	m.reader, _ = sm.(core.Reader)
-	m.digester, _ = sm.(core.Digester)
-	m.itemizer, _ = sm.(core.Itemizer)
 	m.identify()
 	return m
 }
 
 // identify asks the machine what it is, which may change as it applies entries.
 func (m *machine) identify() {
-	if s, ok := m.sm.(fmt.Stringer); ok {
+	if s, ok := m.sm.Inner().(fmt.Stringer); ok {
 		m.name = s.String()
 	}
 }
@@ -90,9 +87,7 @@ func (m *machine) done(err error) {
 // settle makes known where the machine is.
 func (m *machine) settle() {
 	m.identify()
-	if m.digester != nil {
-		m.digest = m.digester.Digest()
-	}
+	m.digest = m.sm.Digest()
 	applied := engine.Applied{Group: m.group, Restores: m.restores, Index: m.at.Index}
 	m.handler.back.Applied = append(m.handler.back.Applied, applied)
 }
@@ -130,11 +125,8 @@ func (m *machine) do(t *engine.Work) (err error) {
 // note takes down which state the machine is in.
 func (m *machine) note() {
 	n := engine.Noted{Group: m.group, Restores: m.restores, At: m.at}
-	if m.digester != nil {
-		n.Digest = m.digester.Digest()
-	}
-	if m.itemizer != nil {
-		m.parts = m.itemizer.Digests(m.parts[:0])
+	if n.Digest = m.sm.Digest(); n.Digest != 0 {
+		m.parts = m.sm.Digests(m.parts[:0])
 		n.Parts = engine.AppendParts(nil, m.parts)
 	}
 	m.noted = append(m.noted, n)
@@ -158,7 +150,7 @@ func (m *machine) restore(meta *core.SnapshotMeta) error {
 func (m *machine) apply(entries []core.Entry, calls []engine.Call) error {
 	commands := entries
 	for i := range entries {
-		if entries[i].Kind != core.EntryCommand {
+		if !isCommand(&entries[i]) {
 			commands = m.onlyCommands(entries)
 			break
 		}
@@ -181,10 +173,14 @@ func (m *machine) apply(entries []core.Entry, calls []engine.Call) error {
 	return nil
 }
 
+func isCommand(e *core.Entry) bool {
+	return e.Kind == core.EntryCommand || e.Kind == core.EntrySession
+}
+
 func (m *machine) onlyCommands(entries []core.Entry) []core.Entry {
 	m.commands = m.commands[:0]
 	for i := range entries {
-		if entries[i].Kind == core.EntryCommand {
+		if isCommand(&entries[i]) {
 			m.commands = append(m.commands, entries[i])
 		}
 	}

@@ -1,7 +1,9 @@
 package node
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/tidelock-raft/tidelock/core"
 )
@@ -9,7 +11,10 @@ import (
 // receiving is a snapshot on its way from a peer. It stays when it is complete, to answer a sender
 // that did not hear so; the next one takes its place.
 //
-// Invariant: have bytes are written; waiting holds the bytes from have on that the lane gets next.
+// Invariants:
+//  1. have bytes are written; waiting holds the bytes from have on that the lane gets next.
+//  2. early holds chunks from beyond expect, ascending by offset and within the window: they came
+//     before one that was sent earlier.
 type receiving struct {
 	handler  *Handler
 	group    core.GroupID
@@ -19,10 +24,17 @@ type receiving struct {
 	writer   core.SnapshotWriter // nil before the first chunk and after the last
 	have     int64
 	waiting  [][]byte
+	early    []piece
 	expect   int64 // have and everything in waiting or with the lane
 	busy     bool
 	complete bool
 	over     bool // replaced by another transfer
+}
+
+// piece is a chunk that came too early.
+type piece struct {
+	offset int64
+	data   []byte
 }
 
 // receive takes a chunk.
@@ -35,13 +47,31 @@ func (h *Handler) receive(m *core.Message) {
 	switch {
 	case r.complete:
 		r.deliver()
-	case m.Offset == r.expect && len(m.Data) > 0 &&
-		int64(len(m.Data)) <= r.meta.Size-m.Offset && r.expect-r.have < transferWindow:
-		r.waiting = append(r.waiting, m.Data)
-		r.expect += int64(len(m.Data))
+	case m.Offset >= r.expect && len(m.Data) > 0 && m.Offset-r.have < h.window() &&
+		int64(len(m.Data)) <= r.meta.Size-m.Offset:
+		r.take(piece{m.Offset, m.Data})
 		return
 	}
 	r.ack(false)
+}
+
+// take puts a piece where it belongs, and what can be written then in line.
+func (r *receiving) take(p piece) {
+	i, found := slices.BinarySearchFunc(r.early, p.offset, func(e piece, offset int64) int {
+		return cmp.Compare(e.offset, offset)
+	})
+	if !found {
+		r.early = slices.Insert(r.early, i, p)
+	}
+	n := 0
+	for n < len(r.early) && r.early[n].offset <= r.expect {
+		if e := r.early[n]; e.offset == r.expect {
+			r.waiting = append(r.waiting, e.data)
+			r.expect += int64(len(e.data))
+		}
+		n++
+	}
+	r.early = slices.Delete(r.early, 0, n)
 }
 
 // receiver returns the transfer that a chunk belongs to, a new one if need be.
@@ -146,7 +176,7 @@ func (r *receiving) wrote(written int64, last bool, err error) {
 	if err != nil {
 		h.config.Log.Error("receiving snapshot", "group", r.group, "from", r.from, "err", err)
 		r.discard()
-		r.have, r.expect, r.waiting = 0, 0, nil
+		r.have, r.expect, r.waiting, r.early = 0, 0, nil, nil
 		r.ack(true)
 		return
 	}

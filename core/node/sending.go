@@ -39,7 +39,7 @@ func (h *Handler) beginSending(m *core.Message) {
 	}
 	s := &sending{
 		handler: h, group: m.Group, to: m.To, term: m.Term, meta: m.Snapshot,
-		window: ChunkBytes, since: h.now, resent: h.now,
+		window: int64(h.config.ChunkBytes), since: h.now, resent: h.now,
 	}
 	h.sending = append(h.sending, s)
 	s.busy = true
@@ -83,7 +83,7 @@ func (s *sending) ack(m *core.Message) {
 		return
 	}
 	s.acked, s.next = m.Offset, max(s.next, m.Offset)
-	s.window = transferWindow
+	s.window = s.handler.window()
 	s.since, s.resent = s.handler.now, s.handler.now
 }
 
@@ -110,7 +110,8 @@ func (s *sending) pump() {
 		return
 	}
 	if h.now-s.resent > resendAfter {
-		s.acked, s.next, s.window, s.resent = s.heard, s.heard, ChunkBytes, h.now
+		s.acked, s.next, s.resent = s.heard, s.heard, h.now
+		s.window = int64(h.config.ChunkBytes)
 	}
 	if hi := min(s.acked+s.window, s.meta.Size); s.next < hi {
 		s.read(s.next, hi)
@@ -140,7 +141,7 @@ func (s *sending) send(offset int64, data []byte, err error) {
 		return
 	}
 	for len(data) > 0 {
-		n := min(len(data), ChunkBytes)
+		n := min(len(data), s.handler.config.ChunkBytes)
 		s.handler.tell(core.Message{
 			Kind: core.MsgSnapshotChunk, Group: s.group, From: s.handler.config.Engine.Node,
 			To: s.to, Term: s.term, Snapshot: s.meta, Offset: offset, Data: data[:n:n],

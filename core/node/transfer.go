@@ -13,15 +13,18 @@ import (
 // ack when there has been no progress for a while. A transfer that broke off resumes where the
 // receiver stands. While it runs, heartbeats keep the follower following.
 const (
-	// ChunkBytes is the largest piece of a snapshot in one message.
+	// ChunkBytes is the default of Config.ChunkBytes.
 	ChunkBytes = 256 << 10
 
-	transferWindow = 16 * ChunkBytes // bytes on the way beyond the newest ack
+	transferWindow = 16 // chunks on the way beyond the newest ack
 
 	resendAfter  core.Instant = 500e6 // ns without progress before going back to the newest ack
 	giveUpAfter  core.Instant = 10e9  // ns without progress before the transfer is given up
 	settledAfter core.Instant = 2e9   // ns for the receiver to install what it has received
 )
+
+// window is how many bytes may be on the way.
+func (h *Handler) window() int64 { return transferWindow * int64(h.config.ChunkBytes) }
 
 // transfer sorts what the engine hands over: a snapshot to send, a chunk or an ack that arrived.
 func (h *Handler) transfer(m *core.Message) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand"
+	"slices"
 	"testing"
 
 	"github.com/tidelock-raft/tidelock/core"
@@ -63,6 +64,9 @@ type host struct {
 	done        []func()
 	woken       bool
 	sluggish    bool                  // its machine takes its time
+	hung        bool                  // a write that begins now hangs for half a minute
+	full        bool                  // its disk has no space
+	joins       bool                  // it begins as a learner
 	busy        map[Lane]core.Instant // until when
 }
 
@@ -115,6 +119,15 @@ func (w *world) members() core.Membership {
 	return m
 }
 
+// members are those that a host begins with.
+func (h *host) members() core.Membership {
+	m := h.w.members()
+	if h.joins {
+		m.Members[h.id-1].Role = core.Learner
+	}
+	return m
+}
+
 func (h *host) start() {
 	h.incarnation++
 	h.busy = map[Lane]core.Instant{}
@@ -137,8 +150,8 @@ func (h *host) start() {
 			Raft: raft.Config{Seed: uint64(h.w.rng.Int63()), ElectionTicks: 20, HeartbeatTicks: 4,
 				MaxApplyBytes: 500},
 		},
-		Groups: []Group{{core.DefaultGroup, h.w.members()}},
-		Store:  store, Snapshots: snapshots, Clock: h,
+		Groups: []Group{{core.DefaultGroup, h.members()}}, ChunkBytes: 64,
+		Store: limited{store, h}, Snapshots: snapshots, Clock: h,
 		Machine: func(core.GroupID) (core.StateMachine, error) { return h.journal, nil },
 	}, h)
 	if err != nil {
@@ -165,6 +178,9 @@ func (h *host) Go(l Lane, job func() func()) {
 	takes := core.Instant(1 + h.w.rng.Int63n(2e6))
 	if l.Kind == LaneDisk || l.Kind == LaneApply && h.sluggish {
 		takes *= 10
+	}
+	if l.Kind == LaneDisk && h.hung {
+		takes += 30 * second
 	}
 	start := max(h.w.now, h.busy[l])
 	h.busy[l] = start + takes
@@ -240,7 +256,11 @@ func (h *host) Send(to core.Addr, messages []core.Message) {
 
 // arrive has a message arrive, soon.
 func (w *world) arrive(m core.Message) {
-	peer := w.hosts[m.To-1]
+	i := slices.IndexFunc(w.hosts, func(h *host) bool { return h.id == m.To })
+	if i < 0 {
+		return
+	}
+	peer := w.hosts[i]
 	w.at(core.Instant(1+w.rng.Int63n(1e6)), func() {
 		if peer.handler != nil {
 			peer.events.Messages = append(peer.events.Messages, m)

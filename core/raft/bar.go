@@ -4,15 +4,25 @@ import "github.com/tidelock-raft/tidelock/core"
 
 // Bar keeps this replica from leading, and with apply also from handing out entries to be applied,
 // or lets it again. Its log is as good as any: it goes on to vote, to follow and to acknowledge, so
-// that what counts on its disk still counts. A leader steps down.
+// that what counts on its disk still counts. A leader asks another to take over, and steps down.
 func (r *Raft) Bar(lead, apply bool) {
 	if r.err != nil {
 		return
 	}
 	r.barred, r.halted = lead, apply
 	if lead && r.role != Follower {
-		r.becomeFollower(r.term, 0)
+		r.yield()
 	}
+}
+
+// yield steps down. A leader first asks whoever knows most to take over.
+func (r *Raft) yield() {
+	if r.role == Leader {
+		if p := r.successor(); p != nil {
+			r.send(core.Message{Kind: core.MsgTimeoutNow, To: p.id})
+		}
+	}
+	r.becomeFollower(r.term, 0)
 }
 
 // Rebuild says whether the next snapshot that the leader sends is to replace the machine's state

@@ -17,6 +17,9 @@ type Log interface {
 	Term(i core.Index) (core.Term, error)
 }
 
+// MaxPriority is the highest Config.Priority, which leads last.
+const MaxPriority = 100
+
 // Config says who a replica is and what its limits are. A zero number means its default.
 type Config struct {
 	ID    core.NodeID  // this replica; required
@@ -30,6 +33,12 @@ type Config struct {
 	HeartbeatTicks int
 	// Seed spreads elections; ID and Group are mixed in.
 	Seed uint64
+	// Priority says who had better lead: 0 first. A replica waits for so many election timeouts more
+	// before it stands, and as a leader hands over to a voter of a lower number that has caught up.
+	Priority int
+	// Leases keeps a replica from voting for ElectionTicks after its start, because it may have
+	// promised so to a leader before. Required on all replicas where a leader relies on a lease.
+	Leases bool
 	// Incarnation differs between starts of a replica. It names its questions to the leader, so that
 	// an old answer is never taken for a new one.
 	Incarnation uint32
@@ -70,6 +79,7 @@ func (c Config) withDefaults() (Config, error) {
 		{"MaxApplyBytes", &c.MaxApplyBytes, 64 << 20},
 		{"CacheBytes", &c.CacheBytes, 16 << 20},
 		{"MaxReads", &c.MaxReads, 65536},
+		{"Priority", &c.Priority, 0},
 	} {
 		if *f.value < 0 {
 			return c, fmt.Errorf("raft: %s is %d, must not be negative", f.name, *f.value)
@@ -83,6 +93,8 @@ func (c Config) withDefaults() (Config, error) {
 		return c, errors.New("raft: ID is zero")
 	case c.Group == 0:
 		return c, errors.New("raft: Group is zero")
+	case c.Priority > MaxPriority:
+		return c, fmt.Errorf("raft: Priority is %d, limit %d", c.Priority, MaxPriority)
 	case c.HeartbeatTicks >= c.ElectionTicks:
 		return c, fmt.Errorf("raft: HeartbeatTicks is %d, must be below ElectionTicks, %d",
 			c.HeartbeatTicks, c.ElectionTicks)

@@ -12,12 +12,12 @@ func (r *Raft) Campaign() {
 	}
 }
 
-// electable reports whether this replica may stand: it is not barred; it is a voter in a membership
-// that may still come to count, be it only the last one known to be committed, as a change that
-// takes its vote away may be in no log but its own (thesis §4.2.2); and its disk keeps up with the
-// terms, as one that hangs would see a new term with every timeout.
+// electable reports whether this replica may stand: it is not barred; it was not removed; it is a
+// voter in a membership that may still come to count, be it only the last one known to be
+// committed, as a change that takes its vote away may be in no log but its own (thesis §4.2.2); and
+// its disk keeps up with the terms, as one that hangs would see a new term with every timeout.
 func (r *Raft) electable() bool {
-	if r.barred || r.saved.Term != r.term || r.term >= maxTerm {
+	if r.barred || r.removed || r.saved.Term != r.term || r.term >= maxTerm {
 		return false
 	}
 	for n := len(r.eras) - 1; n >= 0; n-- {
@@ -33,7 +33,8 @@ func (r *Raft) electable() bool {
 }
 
 // timedOut campaigns, for want of a leader. A replica that may not stand at least stops believing
-// in the old leader, so that it does not ignore those who do.
+// in the old leader, so that it does not ignore those who do; and one without a vote knocks at the
+// voters, who tell it should it have been removed: to be asked for a pre-vote commits nobody.
 func (r *Raft) timedOut() {
 	if r.electable() {
 		r.campaign()
@@ -41,6 +42,9 @@ func (r *Raft) timedOut() {
 	}
 	r.restartTimer()
 	r.becomeFollower(r.term, 0)
+	if !r.removed && !r.voters.Has(r.c.ID) && r.term < maxTerm {
+		r.askVoters(core.Message{Kind: core.MsgPreVote, Term: r.term + 1})
+	}
 }
 
 // campaign asks whether an election could be won, before anybody's term is raised for it
@@ -141,9 +145,11 @@ func (r *Raft) countOwnVote() {
 }
 
 // sticky reports whether a live leader is known: this replica leads, or has heard from a leader
-// within the shortest election timeout. Elections would then only disturb (thesis §4.2.3).
+// within the shortest election timeout. Elections would then only disturb (thesis §4.2.3), and the
+// leader may rely on it (thesis §6.4.1): so it holds, with leases, for one that has just started.
 func (r *Raft) sticky() bool {
-	return r.leader != 0 && (r.role == Leader || r.elapsed < r.c.ElectionTicks)
+	return r.c.Leases && r.age < r.c.ElectionTicks ||
+		r.leader != 0 && (r.role == Leader || r.elapsed < r.c.ElectionTicks)
 }
 
 // upToDate reports whether the candidate's log may lead: it lacks nothing that this one could have
@@ -180,7 +186,7 @@ func (r *Raft) answerVote(m core.Message) {
 		r.vote = m.From
 		r.staged.hard = true
 	}
-	r.elapsed = 0
+	r.elapsed, r.heard = 0, true
 	r.sendAfterWrite(core.Message{Kind: core.MsgVoteReply, To: m.From})
 }
 
@@ -205,6 +211,7 @@ func (r *Raft) becomeLeader() {
 	}
 	r.role, r.leader, r.wall = Leader, r.c.ID, wall
 	r.elapsed, r.beat, r.round = 0, 0, 1
+	r.transfer, r.mark, r.counted = transfer{}, r.log.last.Index, false
 	r.uncommitted.clear()
 	for i := range r.peers {
 		p := &r.peers[i]

@@ -12,7 +12,7 @@ func (r *Raft) hear(from core.NodeID) bool {
 		return false
 	}
 	r.becomeFollower(r.term, from)
-	r.elapsed = 0
+	r.elapsed, r.heard = 0, true
 	return true
 }
 
@@ -104,7 +104,8 @@ func (r *Raft) acceptAppend(m core.Message, i core.Index) {
 	if r.err != nil || m.Kind == core.MsgAppend && m.Round == 0 && len(m.Entries) == 0 {
 		return // it only carried a commit index
 	}
-	reply := core.Message{Kind: core.MsgAppendReply, To: m.From, Round: m.Round}
+	reply := core.Message{Kind: core.MsgAppendReply, To: m.From, Round: m.Round,
+		Token: uint64(r.c.Priority)}
 	late := i > r.log.durable
 	if late && m.Round > r.echoed {
 		r.send(reply)
@@ -137,6 +138,6 @@ func (r *Raft) rejectAppend(m core.Message) {
 	}
 	r.send(core.Message{
 		Kind: core.MsgAppendReply, To: m.From, Reject: true,
-		Log: m.Log, Hint: hint, Round: m.Round,
+		Log: m.Log, Hint: hint, Round: m.Round, Token: uint64(r.c.Priority),
 	})
 }

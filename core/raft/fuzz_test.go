@@ -39,8 +39,13 @@ func (s *stream) membership() core.Membership {
 	var m core.Membership
 	for range s.below(5) {
 		m.Members = append(m.Members, core.Member{
-			ID: core.NodeID(s.below(6)), Role: core.Role(s.below(9)),
+			ID: core.NodeID(s.below(6)), Role: core.Role(s.below(17)),
 		})
+	}
+	if s.below(4) == 1 {
+		m.Retired = core.Retired{Floor: core.NodeID(s.below(3)), IDs: []core.NodeID{
+			core.NodeID(s.next()),
+		}}
 	}
 	return m
 }
@@ -48,7 +53,7 @@ func (s *stream) membership() core.Membership {
 // message makes any message at all: mostly a plausible one, with entries that mostly follow.
 func (s *stream) message() core.Message {
 	m := core.Message{
-		Kind: core.MessageKind(s.below(16)), Reject: s.below(2) == 1, Force: s.below(2) == 1,
+		Kind: core.MessageKind(s.below(19)), Reject: s.below(2) == 1, Force: s.below(2) == 1,
 		Group: core.GroupID(1 + s.below(20)/19), From: core.NodeID(s.below(5)),
 		To: core.NodeID(1 + s.below(20)/19), Term: core.Term(s.next()),
 		Log: s.position(), Hint: s.position(), Commit: core.Index(s.next()),
@@ -100,7 +105,12 @@ func fuzzOne(t *testing.T, data []byte) {
 	}
 	var out raft.Output
 	for len(s) > 0 {
-		switch s.below(16) {
+		switch s.below(18) {
+		case 16:
+			_ = r.Transfer(core.NodeID(s.below(4)))
+		case 17:
+			data, _ := s.membership().AppendBinary(nil)
+			_ = r.Propose([]core.Entry{{Kind: core.EntryMembership, Data: data}})
 		case 0:
 			r.Campaign()
 		case 1:

@@ -27,6 +27,9 @@ func membershipOf(e *core.Entry) (core.Membership, error) {
 	return m, nil
 }
 
+// newest returns the membership in force, committed or not.
+func (r *Raft) newest() core.Membership { return r.eras[len(r.eras)-1].membership }
+
 // MembershipAt returns the membership in force at i, which is not below the newest snapshot.
 func (r *Raft) MembershipAt(i core.Index) core.Membership {
 	n := len(r.eras) - 1
@@ -78,7 +81,7 @@ func (r *Raft) forgetEras() {
 // arrange makes voters and peers follow the newest membership. Members that stay keep what is known
 // of them.
 func (r *Raft) arrange() {
-	newest := r.eras[len(r.eras)-1].membership
+	newest := r.newest()
 	r.voters = quorum.FromMembership(newest)
 	peers := make([]peer, 0, len(newest.Members))
 	for _, member := range newest.Members {
@@ -93,6 +96,9 @@ func (r *Raft) arrange() {
 		peers = append(peers, p)
 	}
 	r.peers = peers
+	if to := r.peer(r.transfer.to); to == nil || !r.voters.Has(to.id) {
+		r.transfer.to = 0
+	}
 }
 
 // peer returns what is known of a member, nil for any other node.

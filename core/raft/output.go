@@ -76,6 +76,7 @@ type write struct {
 // only now, so that all that was proposed since the last Take goes out in one per follower.
 func (r *Raft) Take(out *Output) bool {
 	out.reset()
+	r.heard = false
 	if r.role == Leader {
 		r.lead()
 	} else {

@@ -24,11 +24,14 @@ type peer struct {
 	inflight ledger     // Appends with entries that are not answered; empty unless replicating
 	waiting  bool       // probing: a probe is out; the next heartbeat repeats it
 	active   bool       // it answered since the last check of the quorum
+	before   bool       // it had, at that check
+	current  bool       // at the last check, it held all that was committed at the one before
 
 	beat       bool       // a heartbeat is due
 	sentCommit core.Index // the newest commit index that it was told
 	sentRound  uint64     // the newest round that it was asked to confirm
 	round      uint64     // the newest round that it confirmed
+	priority   uint64     // what it says: see Config.Priority
 	matched    uint64     // the newest round begun when match last rose
 }
 
@@ -43,6 +46,9 @@ func (p *peer) replicate() {
 	p.state, p.next, p.waiting = Replicating, p.match+1, false
 	p.inflight.clear()
 }
+
+// alive reports whether it answered lately.
+func (p *peer) alive() bool { return p.active || p.before }
 
 // full reports whether no further entries may be in flight.
 func (p *peer) full(c *Config) bool {

@@ -17,9 +17,11 @@ type Raft struct {
 	term    core.Term
 	vote    core.NodeID
 	leader  core.NodeID
-	elapsed int // ticks since a leader was heard or a vote given; as leader, since the last check
-	timeout int // when elapsed reaches it, a follower or candidate campaigns
-	beat    int // leader: ticks since the last heartbeat
+	elapsed int  // ticks since a leader was heard or a vote given; as leader, since the last check
+	heard   bool // a leader was heard, or a vote given, since the last Take
+	age     int  // ticks since the start, up to ElectionTicks
+	timeout int  // when elapsed reaches it, a follower or candidate campaigns
+	beat    int  // leader: ticks since the last heartbeat
 
 	log       journal
 	commit    core.Index
@@ -35,6 +37,11 @@ type Raft struct {
 	eras     []era
 	voters   quorum.Joint
 	peers    []peer
+
+	removed  bool       // told that it is no member any more, for good
+	transfer transfer   // leader: the handing over that is under way
+	mark     core.Index // leader: a learner that holds the log up to here has caught up
+	counted  bool       // leader: the quorum was checked in this term, so it is known who answers
 
 	noop        core.Index // leader: the first entry of its term
 	wall        int64      // leader: Entry.Time of the last entry
@@ -77,6 +84,7 @@ func New(c Config, st core.State, log Log) (*Raft, error) {
 		return nil, fmt.Errorf("start group %d: read the log: %w", c.Group, err)
 	}
 	r.arrange()
+	r.removed = r.MembershipAt(r.commit).Gone(c.ID)
 	return r, nil
 }
 
@@ -126,7 +134,10 @@ func (r *Raft) Tick() {
 	if r.err != nil {
 		return
 	}
-	r.elapsed++
+	r.age = min(r.age+1, r.c.ElectionTicks)
+	if !r.heard {
+		r.elapsed++ // else, the tick may be one that was due before
+	}
 	if r.role == Leader {
 		r.tickLeader()
 		return
@@ -180,6 +191,12 @@ func (r *Raft) Step(m core.Message) {
 		return
 	}
 	switch {
+	case m.Kind == core.MsgRemoved:
+		r.expelled()
+		return
+	case r.gone(m.From):
+		r.dismiss(m)
+		return
 	case m.Term > r.term:
 		if !r.meetHigherTerm(&m) {
 			return
@@ -237,6 +254,7 @@ func (r *Raft) becomeFollower(term core.Term, leader core.NodeID) {
 	if r.role != Follower {
 		r.restartTimer()
 		r.uncommitted.clear()
+		r.transfer = transfer{}
 		for i := range r.peers {
 			r.peers[i].inflight.clear()
 		}
@@ -247,7 +265,7 @@ func (r *Raft) becomeFollower(term core.Term, leader core.NodeID) {
 // restartTimer draws a new election timeout, so that splits of the vote are rare (Raft §5.2).
 func (r *Raft) restartTimer() {
 	r.elapsed = 0
-	r.timeout = r.c.ElectionTicks + r.rand.below(r.c.ElectionTicks)
+	r.timeout = (1+r.c.Priority)*r.c.ElectionTicks + r.rand.below(r.c.ElectionTicks)
 }
 
 // Err returns why this replica cannot go on, nil while it can. After an error every method but the

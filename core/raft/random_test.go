@@ -28,6 +28,7 @@ var onceFailed = []uint64{
 type world struct {
 	*raftscript.Cluster
 	rand   *rand.Rand
+	config raft.Config
 	nodes  []*raftscript.Node
 	up     map[core.NodeID]bool
 	token  uint64
@@ -67,7 +68,7 @@ func newWorld(seed uint64, print func(string, ...any)) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.Cluster, w.nodes = c, c.Nodes()
+	w.Cluster, w.config, w.nodes = c, config, c.Nodes()
 	for _, n := range w.nodes {
 		n.Auto(w.rand.IntN(2) == 0, w.rand.IntN(2) == 0)
 	}
@@ -144,40 +145,61 @@ func (w *world) act() error {
 	return nil
 }
 
-// change draws a membership of the same nodes: one of them gets another role, or the roles are
-// drawn anew by way of a joint membership, or a joint membership is left.
-func (w *world) change(m core.Membership) core.Membership {
-	next := core.Membership{Members: slices.Clone(m.Members)}
-	joint := len(m.With(core.Outgoing)) > 0
-	enter := !joint && w.rand.IntN(2) == 0
-	one := w.rand.IntN(len(next.Members))
-	for i := range next.Members {
-		role := &next.Members[i].Role
-		switch {
-		case joint:
-			if *role &^= core.Outgoing; *role == 0 {
-				*role = core.Learner
-			}
-		case enter:
-			if *role = *role & core.Voter << 1; *role == 0 || w.rand.IntN(2) == 0 {
-				*role |= core.Voter
-			}
-		case i == one:
-			*role ^= core.Voter | core.Learner
-		}
-	}
-	return next
+// mostNodes is how many nodes there ever are in a random cluster.
+const mostNodes = 8
+
+// role draws what a member may become.
+func (w *world) role() core.Role {
+	roles := []core.Role{core.Voter, core.Voter, core.Learner, core.Learner | core.Joining}
+	return roles[w.rand.IntN(len(roles))]
 }
 
-// propose lets a node append some values, and now and then a membership.
+// change draws a membership that may follow m, or must not: one node gets another role or is
+// removed, a new node comes, or all roles are drawn anew; at once, or by way of a joint membership.
+func (w *world) change(m core.Membership) (core.Membership, error) {
+	next := slices.Clone(m.Members)
+	one := w.rand.IntN(len(next))
+	switch id := core.NodeID(len(w.nodes) + 1); {
+	case w.chance(0.2) && len(w.nodes) < mostNodes:
+		first := append(slices.Clone(next), core.Member{ID: id, Role: core.Learner})
+		config := w.config
+		config.Priority = w.rand.IntN(3)
+		if err := w.Add(config, id, core.Membership{Members: first}); err != nil {
+			return m, err
+		}
+		w.nodes, w.up[id] = w.Nodes(), true
+		w.Node(id).Auto(w.rand.IntN(2) == 0, w.rand.IntN(2) == 0)
+		next = append(next, core.Member{ID: id, Role: w.role()})
+	case w.chance(0.2):
+		next = slices.Delete(next, one, one+1)
+	case w.chance(0.5):
+		next[one].Role = w.role()
+	default:
+		for i := range next {
+			next[i].Role = w.role()
+		}
+	}
+	if w.chance(0.6) {
+		return m.Enter(next), nil
+	}
+	return m.Succeeded(next), nil
+}
+
+// propose lets a node append some values, and now and then a membership, or hand over.
 func (w *world) propose(n *raftscript.Node) error {
-	if n.Raft != nil && w.rand.IntN(10) == 0 {
-		next := w.change(n.Raft.Status().Membership)
+	switch {
+	case n.Raft != nil && w.rand.IntN(10) == 0:
+		next, err := w.change(n.Raft.Status().Membership)
+		if err != nil {
+			return err
+		}
 		data, err := next.AppendBinary(nil)
 		if err != nil {
 			return err
 		}
 		return w.Propose(n, core.EntryMembership, data)
+	case n.Raft != nil && w.rand.IntN(20) == 0:
+		return w.HandOver(n, core.NodeID(w.rand.IntN(len(w.nodes)+1)))
 	}
 	var data [][]byte
 	for range 1 + w.rand.IntN(4) {
@@ -224,7 +246,8 @@ func (w *world) heal() error {
 // healTicks is within how many ticks a healed cluster has to have a leader and apply its proposal.
 const healTicks = 400
 
-// live demands that a healed cluster commits a proposal on every node.
+// live demands that a healed cluster commits a proposal on every member, and ends every change of
+// membership that has begun.
 func (w *world) live() error {
 	if err := w.heal(); err != nil {
 		return err
@@ -252,16 +275,20 @@ func (w *world) live() error {
 	return fmt.Errorf("no progress in %d ticks after all faults have ended", healTicks)
 }
 
-// reached reports whether there is a leader, and every node has applied the entry at goal.
+// reached reports whether a leader knows of no change under way, and every member has applied the
+// entry at goal.
 func (w *world) reached(goal core.Index) bool {
-	leads := false
 	for _, n := range w.nodes {
-		leads = leads || n.Raft.Role() == raft.Leader
-		if n.Raft.Status().Applied < goal {
-			return false
+		if !n.Raft.Settled() {
+			continue
 		}
+		members := n.Raft.Status().Membership
+		return len(members.With(core.Joining)) == 0 &&
+			!slices.ContainsFunc(members.Members, func(m core.Member) bool {
+				return w.Node(m.ID).Raft.Status().Applied < goal
+			})
 	}
-	return leads
+	return false
 }
 
 // events is how much happens to a random cluster before it is healed.

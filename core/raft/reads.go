@@ -63,15 +63,32 @@ func (r *Raft) confirmReads() {
 	if r.reads.asked == 0 {
 		return
 	}
-	confirmed := quorum.Reached(r.voters, func(id core.NodeID) (uint64, bool) {
+	if r.confirmed() >= r.reads.number {
+		r.answerReads(r.reads.index)
+	}
+}
+
+// Round returns the number of the newest round of this term in which a leader asked to be
+// confirmed.
+func (r *Raft) Round() uint64 { return r.round }
+
+// Confirmed returns the newest round that a quorum has answered, of a leader that may serve reads
+// by itself for a while, as those who answered promised not to vote (thesis §6.4.1); else zero.
+// Once somebody was asked to take over, nothing of the kind holds in this term.
+func (r *Raft) Confirmed() uint64 {
+	if r.role != Leader || r.commit < r.noop || r.transfer.told {
+		return 0
+	}
+	return r.confirmed()
+}
+
+func (r *Raft) confirmed() uint64 {
+	return quorum.Reached(r.voters, func(id core.NodeID) (uint64, bool) {
 		if id == r.c.ID {
 			return r.round, true
 		}
 		return r.peer(id).round, true
 	})
-	if confirmed >= r.reads.number {
-		r.answerReads(r.reads.index)
-	}
 }
 
 // answerReads releases the reads that the question was about.

@@ -15,11 +15,12 @@ var ErrProposal = errors.New("raft: entry cannot be proposed")
 // Position of each, and raises its Time to that of the entry before. What becomes of them shows in
 // Output.Apply, or in Output.DroppedFrom.
 //
-// Errors: *core.NotLeaderError; core.ErrBusy while too many bytes are not committed, or while an
-// earlier change of membership, or the leader's first entry, is not and one of entries would change
-// it; core.ErrTooLarge for an entry beyond MaxMessageBytes or entries that together are beyond
-// MaxUncommittedBytes; ErrProposal for an unknown kind; core.ErrMembership for a membership that
-// is not valid, or that must not follow the one in force without a joint one between them.
+// Errors: *core.NotLeaderError; core.ErrBusy while too many bytes are not committed, while
+// leadership is being handed over, or while an earlier change of membership, or the leader's first
+// entry, is not committed and one of entries would change it; core.ErrTooLarge for an entry beyond
+// MaxMessageBytes or entries that together are beyond MaxUncommittedBytes; ErrProposal for an
+// unknown kind; core.ErrMembership for a membership that is not valid, that brings a removed node
+// back or forgets one, or that must not follow the one in force without a joint one between them.
 func (r *Raft) Propose(entries []core.Entry) error {
 	if r.err != nil {
 		return r.err
@@ -38,7 +39,7 @@ func (r *Raft) Propose(entries []core.Entry) error {
 			return fmt.Errorf("%w: it is of %v", ErrProposal, e.Kind)
 		}
 	}
-	if bytes > r.c.MaxUncommittedBytes-r.uncommitted.bytes {
+	if bytes > r.c.MaxUncommittedBytes-r.uncommitted.bytes || r.transfer.to != 0 {
 		return core.ErrBusy
 	}
 	if err := r.checkChanges(entries); err != nil {
@@ -55,7 +56,7 @@ func (r *Raft) Propose(entries []core.Entry) error {
 // committed an entry of its own term, and none to voters of whom a quorum need not meet one of
 // those in force: two leaders could otherwise decide in ignorance of each other (thesis §4.1).
 func (r *Raft) checkChanges(entries []core.Entry) error {
-	pending := r.commit < r.noop || r.eras[len(r.eras)-1].from > r.commit
+	pending := !r.settled()
 	for i := range entries {
 		if entries[i].Kind != core.EntryMembership {
 			continue
@@ -68,7 +69,10 @@ func (r *Raft) checkChanges(entries []core.Entry) error {
 			return core.ErrBusy
 		case !r.voters.Meets(quorum.FromMembership(next)):
 			return fmt.Errorf("%w: a quorum of %v need not meet one of %v",
-				core.ErrMembership, r.eras[len(r.eras)-1].membership, next)
+				core.ErrMembership, r.newest(), next)
+		}
+		if err := next.Follows(r.newest()); err != nil {
+			return err
 		}
 		pending = true
 	}
@@ -97,6 +101,7 @@ func (r *Raft) tickLeader() {
 			r.peers[i].beat = true
 		}
 	}
+	r.tickTransfer()
 	if r.elapsed < r.c.ElectionTicks {
 		return
 	}
@@ -108,18 +113,23 @@ func (r *Raft) tickLeader() {
 		return
 	}
 	for i := range r.peers {
-		r.peers[i].active = false
+		p := &r.peers[i]
+		p.current, p.before, p.active = p.active && p.match >= r.mark, p.active, false
 	}
+	r.mark, r.counted = r.commit, true
+	r.favour()
 }
 
 // lead builds what each follower is to be sent now.
 func (r *Raft) lead() {
+	r.evolve()
 	r.startRound()
 	for i := range r.peers {
 		if p := &r.peers[i]; p.id != r.c.ID && r.err == nil {
 			r.feed(p)
 		}
 	}
+	r.handOver()
 	r.retire()
 }
 
@@ -202,7 +212,7 @@ func (r *Raft) appendAnswered(m core.Message) {
 	if p == nil || m.Round > r.round || !m.Reject && m.Log.Index > r.log.last.Index {
 		return
 	}
-	p.active = true
+	p.active, p.priority = true, m.Token
 	if m.Round > p.round {
 		p.round = m.Round
 		r.confirmReads()
@@ -286,16 +296,10 @@ func (r *Raft) advanceCommit() {
 	if reached <= r.commit || reached < r.noop {
 		return
 	}
+	before := r.commit
 	r.commit = reached
 	r.uncommitted.release(reached)
-}
-
-// retire steps down once the membership without this replica is committed (Raft §6). The others
-// have been sent that commit index just before.
-func (r *Raft) retire() {
-	if !r.voters.Has(r.c.ID) && r.eras[len(r.eras)-1].from <= r.commit {
-		r.becomeFollower(r.term, 0)
-	}
+	r.sayFarewell(before)
 }
 
 // Unreachable tells that messages to a node were lost: what is in flight is not counted upon.

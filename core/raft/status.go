@@ -57,7 +57,8 @@ type Peer struct {
 	Match    core.Index // its log is known to equal the leader's up to here, durably
 	Next     core.Index // the next entry to send
 	Inflight int        // Appends with entries that it has not answered
-	Active   bool       // it answered since the leader last checked its quorum
+	Active   bool       // it answered since the check of the quorum before the last
+	Current  bool       // it has caught up: at the last check it held what had been committed before
 }
 
 // Status describes a replica.
@@ -72,10 +73,13 @@ type Status struct {
 	Applied      core.Index
 	First        core.Index // the first entry that the log holds, or would hold
 	Last         core.Index
-	Durable      core.Index // the last entry known to be on disk
-	Snapshot     core.Index // of the newest snapshot recorded
-	ReadyToRead  bool       // leader that has committed an entry of its own term
-	Uncommitted  int        // bytes of proposals not yet committed
+	Durable      core.Index  // the last entry known to be on disk
+	Snapshot     core.Index  // of the newest snapshot recorded
+	ReadyToRead  bool        // leader that has committed an entry of its own term
+	Removed      bool        // it is no member any more, for good
+	Transfer     core.NodeID // to whom leadership is being handed over; zero: to nobody
+	Counted      bool        // leader that has checked its quorum: Peer.Active says something
+	Uncommitted  int         // bytes of proposals not yet committed
 	WaitingReads int
 	Membership   core.Membership
 	Peers        []Peer // all members, this replica included, ascending by ID
@@ -88,17 +92,18 @@ func (r *Raft) Status() Status {
 		Role: r.role, Term: r.term, Vote: r.vote, Leader: r.leader,
 		Commit: r.commit, Applied: r.applied,
 		First: r.log.start.Index + 1, Last: r.log.last.Index, Durable: r.log.durable,
-		Snapshot:     r.snapshot.Index,
+		Snapshot: r.snapshot.Index,
+		Removed:  r.removed, Transfer: r.transfer.to, Counted: r.counted && r.role == Leader,
 		ReadyToRead:  r.role == Leader && r.commit >= r.noop,
 		Uncommitted:  r.uncommitted.bytes,
 		WaitingReads: r.reads.waiting.len(),
-		Membership:   r.eras[len(r.eras)-1].membership,
+		Membership:   r.newest(),
 	}
 	for i := range r.peers {
 		p := &r.peers[i]
 		s.Peers = append(s.Peers, Peer{
 			ID: p.id, Member: p.member, State: p.state, Match: p.match, Next: p.next,
-			Inflight: p.inflight.len(), Active: p.active,
+			Inflight: p.inflight.len(), Active: p.alive(), Current: p.current,
 		})
 	}
 	return s

@@ -11,7 +11,7 @@ const (
 // credible reports whether m could come from a correct node. Handlers rely on what it checks.
 func (r *Raft) credible(m *core.Message) bool {
 	switch {
-	case m.Kind == 0 || m.Kind > core.MsgTimeoutNow,
+	case m.Kind == 0 || m.Kind > core.MsgTimeoutNow && m.Kind != core.MsgRemoved,
 		m.Group != r.c.Group, m.To != r.c.ID, m.From == 0, m.From == r.c.ID,
 		m.Term == 0, m.Term > maxTerm,
 		!possible(m.Log, m.Term), !possible(m.Hint, m.Term), m.Commit > maxIndex:

@@ -2,6 +2,7 @@ package raftscript
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -69,6 +70,15 @@ func (in *interpreter) add(args []string) error {
 		return err
 	}
 	return in.cluster.Add(in.cluster.nodes[0].config, core.NodeID(id), m)
+}
+
+func (in *interpreter) priority(args []string) error {
+	n, err := in.node(args)
+	if err != nil {
+		return err
+	}
+	n.config.Priority, err = number(args, 1, 0)
+	return err
 }
 
 func (in *interpreter) setQuiet(args []string) error {
@@ -279,20 +289,41 @@ func (in *interpreter) fill(args []string) error {
 	})
 }
 
+// change proposes a membership as it stands there or, with enter, what comes before it.
 func (in *interpreter) change(args []string) error {
 	n, err := in.node(args)
-	if err != nil {
-		return err
+	if err != nil || n.Raft == nil || len(args) < 2 {
+		return cmp.Or(err, error(usageError("which node that is up, and which membership?")))
+	}
+	enter := args[1] == "enter"
+	if enter {
+		args = args[1:]
 	}
 	m, err := membership(args[1:])
 	if err != nil {
 		return err
+	}
+	before := n.Raft.Status().Membership
+	if m = before.Succeeded(m.Members); enter {
+		m = before.Enter(m.Members)
 	}
 	data, err := m.AppendBinary(nil)
 	if err != nil {
 		return err
 	}
 	return in.cluster.Propose(n, core.EntryMembership, data)
+}
+
+func (in *interpreter) handOver(args []string) error {
+	n, err := in.node(args)
+	if err != nil {
+		return err
+	}
+	to, err := number(args, 1, 0)
+	if err != nil {
+		return err
+	}
+	return in.cluster.HandOver(n, core.NodeID(to))
 }
 
 func (in *interpreter) read(args []string) error {

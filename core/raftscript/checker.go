@@ -2,6 +2,7 @@ package raftscript
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/tidelock-raft/tidelock/core"
 	"github.com/tidelock-raft/tidelock/core/quorum"
@@ -50,6 +51,7 @@ func (k *checker) node(n *Node) error {
 	if err := k.commit(n, before.Index, commit); err != nil {
 		return err
 	}
+	n.counted = n.counted[:0]
 	if n.Raft.Role() == raft.Leader {
 		return k.leader(n, term)
 	}
@@ -84,7 +86,8 @@ func (k *checker) commit(n *Node, lo, hi core.Index) error {
 // durable checks that a quorum of the members that n knows has the entry at p on disk. The first to
 // know of a commit is the leader.
 func (k *checker) durable(n *Node, p core.Position) error {
-	voters := quorum.FromMembership(n.Raft.Status().Membership)
+	at := slices.IndexFunc(n.counted, func(c counted) bool { return c.upTo >= p.Index })
+	voters := quorum.FromMembership(n.counted[at].by)
 	if voters.Votes(func(id core.NodeID) (bool, bool) {
 		other := n.c.Node(id)
 		return other != nil && other.disk.holds(p), true

@@ -205,6 +205,18 @@ func (c *Cluster) Propose(n *Node, kind core.EntryKind, data ...[]byte) error {
 	return nil
 }
 
+// HandOver lets a node hand its leadership over, zero for to whom it thinks best.
+func (c *Cluster) HandOver(n *Node, to core.NodeID) error {
+	var err error
+	if broken := c.Step(n, func(r *raft.Raft) { err = r.Transfer(to) }); broken != nil {
+		return broken
+	}
+	if err != nil {
+		c.print("%d: %v", n.ID, err)
+	}
+	return nil
+}
+
 // Read lets a node ask for a read index.
 func (c *Cluster) Read(n *Node, token uint64) error {
 	var err error

@@ -26,6 +26,7 @@ var commands = map[string]struct {
 }{
 	"nodes":       {"COUNT [learners=ID,…] [LIMIT=NUMBER …]: start a cluster", (*interpreter).nodes},
 	"add":         {"ID voters=ID,…: start a node with that membership", (*interpreter).add},
+	"priority":    {"ID NUMBER: from its next start on", (*interpreter).priority},
 	"quiet":       {"on|off: print nothing", (*interpreter).setQuiet},
 	"campaign":    {"ID", onNode(func(r *raft.Raft) { r.Campaign() })},
 	"tick":        {"ID [COUNT]", (*interpreter).tick},
@@ -45,7 +46,8 @@ var commands = map[string]struct {
 	"wipe":        {"ID: a node that is down loses its disk", (*interpreter).wipe},
 	"propose":     {"ID DATA …", (*interpreter).propose},
 	"fill":        {"ID COUNT BYTES: propose one by one", (*interpreter).fill},
-	"change":      {"ID voters=ID,… [outgoing=ID,…] [learners=ID,…]", (*interpreter).change},
+	"change":      {"ID [enter] voters=ID,… [outgoing=ID,…] [learners=ID,…]", (*interpreter).change},
+	"handover":    {"ID [TO]: the leader hands over", (*interpreter).handOver},
 	"read":        {"ID TOKEN", (*interpreter).read},
 	"snapshot":    {"ID [KEEP]: and keep so many entries before it", (*interpreter).snapshot},
 	"snapfailed":  {"ID PEER", onPeer((*raft.Raft).SnapshotFailed)},
@@ -144,6 +146,7 @@ func membership(args []string) (core.Membership, error) {
 		name, list, _ := strings.Cut(arg, "=")
 		role := map[string]core.Role{
 			"voters": core.Voter, "outgoing": core.Outgoing, "learners": core.Learner,
+			"joining": core.Learner | core.Joining,
 		}[name]
 		if role == 0 {
 			return core.Membership{}, usageError(fmt.Sprintf("%q is not a role", name))

@@ -23,8 +23,16 @@ type Node struct {
 	machine machine
 	out     raft.Output
 	told    core.Index // the commit index last reported
+	counted []counted  // the commits since the last check
 
 	auto struct{ write, apply bool } // carried out at once, not when told
+}
+
+// counted is the membership by which a node counted when it committed the log up to an index. What
+// it appends because of that may hold another one.
+type counted struct {
+	upTo core.Index
+	by   core.Membership
 }
 
 type pendingWrite struct {
@@ -90,6 +98,7 @@ const maxTakes = 1000
 // settle carries out what the replica asks for until it asks for nothing more.
 func (n *Node) settle() error {
 	for range maxTakes {
+		n.counted = append(n.counted, counted{n.Raft.Commit(), n.Raft.Status().Membership})
 		if !n.Raft.Take(&n.out) {
 			if err := n.Raft.Err(); err != nil {
 				return err

@@ -110,6 +110,12 @@ func (n *Node) status() {
 	n.c.print("%d: %v term=%d vote=%d leader=%d commit=%d applied=%d log=%d..%d durable=%d %v",
 		n.ID, s.Role, s.Term, s.Vote, s.Leader, s.Commit, s.Applied, s.First, s.Last, s.Durable,
 		s.Membership)
+	if s.Removed {
+		n.c.print("   removed")
+	}
+	if s.Transfer != 0 {
+		n.c.print("   handing over to %d", s.Transfer)
+	}
 	if s.Role != raft.Leader {
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"math/bits"
 
 	"github.com/tidelock-raft/tidelock/core"
@@ -16,28 +17,36 @@ const (
 )
 
 var (
-	errCount = errors.New("counts do not agree")
-	errKind  = errors.New("unknown kind")
-	errTail  = errors.New("bytes left over")
+	errCount    = errors.New("counts do not agree")
+	errKind     = errors.New("unknown kind")
+	errTail     = errors.New("bytes left over")
+	errChecksum = errors.New("its checksum does not fit")
 )
+
+// headBytes is the length of what stands before the payload of a frame.
+const headBytes = 4 + 4
+
+// castagnoli is the polynomial of checksums: CRC32C.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // DecodeFrame appends the messages of the first frame in src to dst and returns the bytes behind
 // the frame. Data in the messages aliases src. Errors: ErrMalformed, core.ErrTooLarge for a length
 // over the limit; dst then comes back as it was.
 func (l Limits) DecodeFrame(dst []core.Message, src []byte) ([]core.Message, []byte, error) {
-	l = l.orDefaults()
-	if len(src) < 4 {
+	l = l.OrDefaults()
+	if len(src) < headBytes {
 		return dst, src, fmt.Errorf("%w: %w", ErrMalformed, errShort)
 	}
 	n, err := l.frameLength(src)
 	if err != nil {
 		return dst, src, err
 	}
-	if len(src)-4 < n {
+	if len(src)-headBytes < n {
 		return dst, src, fmt.Errorf("%w: %w", ErrMalformed, errShort)
 	}
-	dst, _, err = l.decode(dst, src[4:4+n:4+n])
-	return dst, src[4+n:], err
+	end := headBytes + n
+	dst, _, err = l.decode(dst, src[:end:end])
+	return dst, src[end:], err
 }
 
 // frameLength reads the length in front of a frame.
@@ -57,8 +66,12 @@ type decoder struct {
 	aliased bool         // some Data points into the payload
 }
 
-// decode appends the messages of a payload to dst, and reports whether they alias it.
-func (l Limits) decode(dst []core.Message, payload []byte) ([]core.Message, bool, error) {
+// decode appends the messages of a frame to dst, and reports whether they alias it.
+func (l Limits) decode(dst []core.Message, frame []byte) ([]core.Message, bool, error) {
+	payload := frame[headBytes:]
+	if crc32.Checksum(payload, castagnoli) != binary.BigEndian.Uint32(frame[4:]) {
+		return dst, false, fmt.Errorf("%w: %w", ErrMalformed, errChecksum)
+	}
 	d := decoder{cursor: cursor{src: payload}, limits: l}
 	count := d.header()
 	start := len(dst)

@@ -3,6 +3,7 @@ package codec
 import (
 	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"math/bits"
 	"net"
@@ -31,9 +32,9 @@ const (
 
 // Upper bounds of what is written, in bytes.
 const (
-	frameHeader  = 4 + 5 + 5     // length, array header, number of entries
-	messageBytes = 192           // a message without its entries, data and snapshot
-	entryBytes   = 3 + 9 + 9 + 5 // an entry without its data
+	frameHeader  = headBytes + 5 + 5 // head, array header, number of entries
+	messageBytes = 192               // a message without its entries, data and snapshot
+	entryBytes   = 3 + 9 + 9 + 5     // an entry without its data
 )
 
 // referBytes is the length from which a Batch refers to data instead of copying it: about where
@@ -47,7 +48,7 @@ const maxKeptBytes = 2 << 20
 // not change before Reset. Its zero value has the default limits. One goroutine uses it at a time.
 //
 // Invariants:
-//  1. While open, buf[frame:] is a frame that wants its length, and lacks referred bytes of refs.
+//  1. While open, buf[frame:] is a frame that wants its head, and lacks referred bytes of refs.
 //  2. refs ascend by at, which is an offset into buf.
 type Batch struct {
 	limits   Limits
@@ -71,12 +72,12 @@ type reference struct {
 }
 
 // NewBatch returns an empty Batch with these limits.
-func NewBatch(l Limits) *Batch { return &Batch{limits: l.orDefaults()} }
+func NewBatch(l Limits) *Batch { return &Batch{limits: l.OrDefaults()} }
 
 // AppendFrame appends the messages to dst as one frame or, when they exceed its limits, several.
 // Errors are those of Batch.Add; dst then comes back as it was.
 func (l Limits) AppendFrame(dst []byte, msgs []core.Message) ([]byte, error) {
-	b := Batch{limits: l.orDefaults(), inline: true, buf: dst}
+	b := Batch{limits: l.OrDefaults(), inline: true, buf: dst}
 	for i := range msgs {
 		if err := b.Add(&msgs[i]); err != nil {
 			return dst, err
@@ -90,9 +91,9 @@ func (l Limits) AppendFrame(dst []byte, msgs []core.Message) ([]byte, error) {
 // one that no Reader would take; the batch is then as before.
 func (b *Batch) Add(m *core.Message) error {
 	if b.limits.MaxFrameBytes == 0 {
-		b.limits = b.limits.orDefaults()
+		b.limits = b.limits.OrDefaults()
 	}
-	size, err := b.limits.weigh(m)
+	size, err := b.limits.Check(m)
 	if err != nil {
 		return err
 	}
@@ -144,7 +145,7 @@ func (b *Batch) Reset() {
 }
 
 // payload is the length of the open frame's payload.
-func (b *Batch) payload() int { return len(b.buf) - b.frame - 4 + b.referred }
+func (b *Batch) payload() int { return len(b.buf) - b.frame - headBytes + b.referred }
 
 // begin opens a frame unless one is open. Its numbers are filled in by seal.
 func (b *Batch) begin() {
@@ -152,7 +153,7 @@ func (b *Batch) begin() {
 		return
 	}
 	b.open, b.frame, b.messages, b.entries = true, len(b.buf), 0, 0
-	b.buf = append(b.buf, 0, 0, 0, 0, array32, 0, 0, 0, 0, uint32Code, 0, 0, 0, 0)
+	b.buf = append(b.buf, 0, 0, 0, 0, 0, 0, 0, 0, array32, 0, 0, 0, 0, uint32Code, 0, 0, 0, 0)
 }
 
 // seal closes the open frame, if there is one.
@@ -161,15 +162,34 @@ func (b *Batch) seal() {
 		return
 	}
 	head := b.buf[b.frame:]
+	binary.BigEndian.PutUint32(head[headBytes+1:], uint32(b.messages+1))
+	binary.BigEndian.PutUint32(head[headBytes+6:], uint32(b.entries))
 	binary.BigEndian.PutUint32(head, uint32(b.payload()))
-	binary.BigEndian.PutUint32(head[5:], uint32(b.messages+1))
-	binary.BigEndian.PutUint32(head[10:], uint32(b.entries))
+	binary.BigEndian.PutUint32(head[4:], b.checksum())
 	b.closed += b.referred
 	b.open, b.referred = false, 0
 }
 
-// weigh returns an upper bound of the encoded size of m, or why it cannot be sent.
-func (l Limits) weigh(m *core.Message) (int, error) {
+// checksum is that of the open frame's payload.
+func (b *Batch) checksum() uint32 {
+	var sum uint32
+	first := len(b.refs)
+	for first > 0 && b.refs[first-1].at > b.frame {
+		first--
+	}
+	from := b.frame + headBytes
+	for _, r := range b.refs[first:] {
+		sum = crc32.Update(sum, castagnoli, b.buf[from:r.at])
+		sum = crc32.Update(sum, castagnoli, r.data)
+		from = r.at
+	}
+	return crc32.Update(sum, castagnoli, b.buf[from:])
+}
+
+// Check returns an upper bound of the encoded size of m, or why it cannot be sent: see Batch.Add.
+// Transports with an encoding of their own hold messages against the same limits with it.
+func (l Limits) Check(m *core.Message) (int, error) {
+	l = l.OrDefaults()
 	switch {
 	case !m.Kind.Valid():
 		return 0, fmt.Errorf("%w: %v", ErrInvalid, m.Kind)
@@ -243,7 +263,7 @@ func mask(m *core.Message) uint64 {
 	return set
 }
 
-// message writes m, which weigh has passed.
+// message writes m, which Check has passed.
 func (b *Batch) message(m *core.Message) {
 	set := mask(m)
 	dst := appendArray(b.buf, fixedPart+bits.OnesCount64(set&hasValue))

@@ -13,12 +13,17 @@ import (
 // accepted by a Batch and comes back the same.
 func FuzzReader(f *testing.F) {
 	for _, m := range transporttest.Samples(1, 2) {
-		f.Add(frame(f, m))
+		f.Add(false, frame(f, m))
+		f.Add(true, frame(f, m)[8:])
 	}
-	f.Add(frame(f, transporttest.Samples(1, 2)...))
-	f.Add([]byte("\xff\xff\xff\xff\x91\x00"))
-	f.Add(payload("\x92\x01\x97\x05\x08\x01\x01\x02\x01\x93\x92\x02\x01\x00\xc4\x00"))
-	f.Fuzz(func(t *testing.T, stream []byte) {
+	f.Add(false, frame(f, transporttest.Samples(1, 2)...))
+	f.Add(false, []byte("\xff\xff\xff\xff\x00\x00\x00\x00\x91\x00"))
+	f.Add(true, []byte("\x92\x01\x97\x05\x08\x01\x01\x02\x01\x93\x92\x02\x01\x00\xc4\x00"))
+	f.Fuzz(func(t *testing.T, payloadOnly bool, stream []byte) {
+		// As a payload, bytes get past the checksum to where the work is.
+		if payloadOnly {
+			stream = payload(stream)
+		}
 		r := codec.NewReader(bytes.NewReader(stream), codec.Limits{MaxFrameBytes: 1 << 16})
 		var msgs []core.Message
 		var err error

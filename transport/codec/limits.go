@@ -34,7 +34,8 @@ var (
 	ErrInvalid = errors.New("codec: invalid message")
 )
 
-func (l Limits) orDefaults() Limits {
+// OrDefaults returns the limits with the defaults in the place of zeros.
+func (l Limits) OrDefaults() Limits {
 	return Limits{
 		MaxFrameBytes: cmp.Or(l.MaxFrameBytes, DefaultFrameBytes),
 		MaxDataBytes:  cmp.Or(l.MaxDataBytes, DefaultDataBytes),

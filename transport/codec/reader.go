@@ -34,7 +34,7 @@ type Reader struct {
 
 // NewReader returns a Reader of the frames in src.
 func NewReader(src io.Reader, l Limits) *Reader {
-	return &Reader{src: src, limits: l.orDefaults()}
+	return &Reader{src: src, limits: l.OrDefaults()}
 }
 
 // Next appends the messages of the next frame to dst; they are the caller's for ever. A frame may
@@ -42,18 +42,18 @@ func NewReader(src io.Reader, l Limits) *Reader {
 // core.ErrTooLarge, and those of the source; dst then comes back as it was and the stream cannot be
 // read on.
 func (r *Reader) Next(dst []core.Message) ([]core.Message, error) {
-	if err := r.fill(4); err != nil {
+	if err := r.fill(headBytes); err != nil {
 		return dst, err
 	}
 	n, err := r.limits.frameLength(r.chunk[r.lo:])
 	if err != nil {
 		return dst, err
 	}
-	if err := r.fill(4 + n); err != nil {
+	if err := r.fill(headBytes + n); err != nil {
 		return dst, err
 	}
-	end := r.lo + 4 + n
-	dst, aliased, err := r.limits.decode(dst, r.chunk[r.lo+4:end:end])
+	end := r.lo + headBytes + n
+	dst, aliased, err := r.limits.decode(dst, r.chunk[r.lo:end:end])
 	if r.lo = end; aliased {
 		r.kept = end
 	}

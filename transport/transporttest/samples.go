@@ -7,8 +7,8 @@ import (
 )
 
 // Samples returns one message of every kind from one node to another. Every field of every message
-// is set, and no two fields of a message have the same value: a codec that loses or mixes up one
-// cannot hide it.
+// is set (but Entry.Client, which is not sent), and no two fields of a message have the same value:
+// a codec that loses or mixes up one cannot hide it.
 func Samples(from, to core.NodeID) []core.Message {
 	var samples []core.Message
 	for kind := core.MessageKind(1); kind.Valid(); kind++ {
@@ -39,11 +39,14 @@ func sample(kind core.MessageKind, from, to core.NodeID) core.Message {
 		Snapshot: &core.SnapshotMeta{
 			Position: core.Position{Term: core.Term(base + 11), Index: core.Index(base + 12)},
 			Time:     int64(base + 13), Size: int64(base + 14), Checksum: base + 15,
-			Membership: core.Membership{Members: []core.Member{
-				{ID: 1, Role: core.Voter, Addr: "127.0.0.1:9001"},
-				{ID: 2, Role: core.Voter | core.Outgoing, Addr: "127.0.0.1:9002"},
-				{ID: 3, Role: core.Learner, Addr: "127.0.0.1:9003"},
-			}},
+			Membership: core.Membership{
+				Members: []core.Member{
+					{ID: 1, Role: core.Voter, Addr: "127.0.0.1:9001"},
+					{ID: 2, Role: core.Voter | core.Outgoing, Addr: "127.0.0.1:9002"},
+					{ID: 3, Role: core.Learner, Addr: "127.0.0.1:9003"},
+				},
+				Retired: core.Retired{Floor: 7, IDs: []core.NodeID{8, 11}},
+			},
 		},
 	}
 }

@@ -81,6 +81,9 @@ func (p *Package) add(name string, source []byte) error {
 	if err != nil {
 		return err
 	}
+	if ast.IsGenerated(syntax) {
+		return nil // its style is its generator's
+	}
 	test := strings.HasSuffix(name, "_test.go")
 	p.Files = append(p.Files, &File{Name: name, Test: test, Syntax: syntax, Source: source})
 	return nil
