@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/persist/vfs"
 )
 
 // Env is what a node tells a plugin about itself. Every plugin gets all of it, but for Inbox and
@@ -14,6 +15,7 @@ import (
 type Env struct {
 	Node    core.NodeID
 	Cluster core.ClusterID
+	FS      vfs.FS       // for all input and output of a store that is to be checked with faults
 	Dir     string       // the plugin's own directory, for what it keeps; it may not exist yet
 	Seed    uint64       // for what is to be random
 	Log     *slog.Logger // never nil
@@ -124,6 +126,9 @@ func (p *Plugin) wrap(err error) error {
 func (e Env) withDefaults() Env {
 	if e.Log == nil {
 		e.Log = slog.New(slog.DiscardHandler)
+	}
+	if e.FS == nil {
+		e.FS = vfs.OS()
 	}
 	return e
 }

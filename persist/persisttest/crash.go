@@ -3,7 +3,9 @@ package persisttest
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
+	"sync"
 	"syscall"
 
 	"github.com/tidelock-raft/tidelock/core"
@@ -16,9 +18,9 @@ var crashRules = []rule{
 		"crash, and a later one never without those before it.", checkPowerCut},
 	{"PowerCutAfterWrite", "When it returns nil, everything is synced.", checkPowerCutAfterWrite},
 	{"KillThenPowerCut", "When it returns nil, everything is synced.", checkKillThenPowerCut},
-	{"Poisoned", "After any error but ErrInvalidUpdate the store is poisoned: nothing of the batch " +
-		"may be relied upon and every further Write returns ErrPoisoned until the store is opened " +
-		"anew.", checkPoisoned},
+	{"Poisoned", "After any error but ErrInvalidUpdate and ErrFull the store is poisoned: nothing " +
+		"of the batch may be relied upon and every further Write returns ErrPoisoned until the " +
+		"store is opened anew.", checkPoisoned},
 }
 
 const (
@@ -128,12 +130,19 @@ func (b *bench) onFreshDisk(seed uint64, hook func(vfs.Op) error, check func(*be
 }
 
 // crashable returns ErrNotApplicable for a store that nothing can be found out about: it does not
-// write to the file system that it was given, or keeps nothing.
+// write to the file system that it was given, not even when it is opened, or keeps nothing.
 func (b *bench) crashable() error {
+	dir, err := os.MkdirTemp(b.dir, "probe-")
+	if err != nil {
+		return err
+	}
 	counter := &countdown{}
-	b.hook = counter.hook
-	err := b.write(begin(1))
-	if b.hook = nil; err == nil && (counter.at == 0 || b.Volatile) {
+	probe := &bench{Subject: b.Subject, disk: vfs.NewMemory(1), hook: counter.hook, dir: dir}
+	if err := probe.open(); err != nil {
+		return err
+	}
+	err = errors.Join(probe.write(begin(1)), probe.store.Close())
+	if err == nil && (counter.left() == 0 || b.Volatile) {
 		err = ErrNotApplicable
 	}
 	return err
@@ -146,7 +155,7 @@ func (b *bench) operations(h *history) (int, error) {
 		_, err := h.play(b.store)
 		return errors.Join(err, b.store.Close())
 	})
-	return min(-counter.at, maxOps), err
+	return min(-counter.left(), maxOps), err
 }
 
 // everyOperation runs check for each operation of some histories that changes the disk: at is its
@@ -172,13 +181,17 @@ func (b *bench) everyOperation(check func(h *history, seed uint64, at int) error
 
 // countdown fails operation number at, and with more all after it, and remembers which it was.
 type countdown struct {
-	at    int
 	more  bool
 	fault error
-	hit   vfs.Op
+
+	mu  sync.Mutex
+	at  int
+	hit vfs.Op
 }
 
 func (c *countdown) hook(op vfs.Op) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if !op.Kind.Changes() {
 		if c.at <= 0 && c.more {
 			return c.fault
@@ -195,6 +208,20 @@ func (c *countdown) hook(op vfs.Op) error {
 	return nil
 }
 
+// left is how many operations are still to come before the one that fails.
+func (c *countdown) left() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+// struck is the operation that failed.
+func (c *countdown) struck() vfs.Op {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.hit
+}
+
 // checkPowerCut cuts the power before every operation of a history, opening included.
 func checkPowerCut(b *bench) error {
 	return b.everyOperation(func(h *history, seed uint64, at int) error {
@@ -204,11 +231,11 @@ func checkPowerCut(b *bench) error {
 		if err := fresh.open(); err == nil {
 			acknowledged, _ = h.play(fresh.store)
 			fresh.store.Close() // may be what the power cut hits
-			if cut.at > 0 {
+			if cut.left() > 0 && !b.Background {
 				return fmt.Errorf("operation %d did not come: the store is not deterministic", at)
 			}
 		}
-		return fresh.survives(h, acknowledged, cut.hit)
+		return fresh.survives(h, acknowledged, cut.struck())
 	})
 }
 
@@ -273,18 +300,18 @@ func checkKillThenPowerCut(b *bench) error {
 		return b.onFreshDiskOr(seed, kill.hook, func(b *bench) error {
 			acknowledged, _ := h.play(b.store)
 			if err := b.reborn(b.disk.Kill()); err != nil {
-				return fmt.Errorf("killed before %v: %w", kill.hit, err)
+				return fmt.Errorf("killed before %v: %w", kill.struck(), err)
 			}
 			shown, err := h.allows(b.store, acknowledged)
 			if err != nil {
-				return fmt.Errorf("killed before %v: %w", kill.hit, err)
+				return fmt.Errorf("killed before %v: %w", kill.struck(), err)
 			}
 			if err := b.reborn(b.disk.CrashWith(vfs.Cut{})); err != nil {
-				return fmt.Errorf("killed before %v, then power cut: %w", kill.hit, err)
+				return fmt.Errorf("killed before %v, then power cut: %w", kill.struck(), err)
 			}
 			if kept, err := h.allows(b.store, acknowledged); err != nil || kept != shown {
 				return fmt.Errorf("killed before %v, then power cut: got %d updates, %w, want %d",
-					kill.hit, kept, err, shown)
+					kill.struck(), kept, err, shown)
 			}
 			return nil
 		})
@@ -311,15 +338,23 @@ func checkPoisoned(b *bench) error {
 		acknowledged := 0
 		if err := fresh.open(); err == nil {
 			if acknowledged, err = h.play(fresh.store); err != nil {
-				err = want("write after one that failed", fresh.store.Write(h.batches[0]),
-					core.ErrPoisoned)
-				err = errors.Join(err, want("another one",
-					fresh.store.Write([]core.Update{begin(1000)}), core.ErrPoisoned))
+				err = poisoned(fresh.store, err, h)
 			}
 			if err != nil {
-				return fmt.Errorf("%v of %v: %w", fault.fault, fault.hit, err)
+				return fmt.Errorf("%v of %v: %w", fault.fault, fault.struck(), err)
 			}
 		}
-		return fresh.survives(h, acknowledged, fault.hit)
+		return fresh.survives(h, acknowledged, fault.struck())
 	})
+}
+
+// poisoned checks that a store takes no more writes after this error, unless it is one that leaves
+// the store as it was.
+func poisoned(s core.Store, after error, h *history) error {
+	if errors.Is(after, core.ErrFull) {
+		return nil
+	}
+	return errors.Join(
+		want("write after one that failed", s.Write(h.batches[0]), core.ErrPoisoned),
+		want("another one", s.Write([]core.Update{begin(1000)}), core.ErrPoisoned))
 }

@@ -52,10 +52,10 @@ func (l *life) live() error {
 	l.hook, l.store = end.hook, closed{}
 	if err := l.open(); err == nil {
 		if err := l.recognise(end); err != nil {
-			return fmt.Errorf("until %v of %v: %w", end.fault, end.hit, err)
+			return fmt.Errorf("until %v of %v: %w", end.fault, end.struck(), err)
 		}
 		l.writeUntil(end)
-	} else if end.at > 0 {
+	} else if end.left() > 0 {
 		return err
 	}
 	l.die()
@@ -65,7 +65,7 @@ func (l *life) live() error {
 // recognise finds out which of the possible states the store is in.
 func (l *life) recognise(end *countdown) error {
 	got, err := describe(l.store)
-	if end.at <= 0 && end.more {
+	if end.left() <= 0 && end.more {
 		return nil // the power is off
 	}
 	if err != nil {
@@ -84,7 +84,7 @@ func (l *life) recognise(end *countdown) error {
 // writeUntil writes batches until one fails, or long enough.
 func (l *life) writeUntil(end *countdown) {
 	for range maxLifeOps / 2 {
-		if end.at <= 0 && end.more {
+		if end.left() <= 0 && end.more {
 			return
 		}
 		before := l.work.m.clone()

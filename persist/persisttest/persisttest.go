@@ -32,6 +32,9 @@ type Subject struct {
 	Open func(fs vfs.FS, dir string) (core.Store, error)
 	// Volatile says that the store keeps nothing over Close.
 	Volatile bool
+	// Background says that the store works beside its caller, so that the number and the order of
+	// its operations vary.
+	Background bool
 }
 
 // Check is one rule that a store keeps or breaks.
@@ -68,7 +71,7 @@ func runChecks(t *testing.T, checks []Check, s Subject) {
 // Checks returns all checks of a core.Store.
 func Checks() []Check {
 	var list []Check
-	for _, group := range [][]rule{readRules, writeRules, crashRules} {
+	for _, group := range [][]rule{readRules, writeRules, crashRules, diskRules} {
 		for _, r := range group {
 			list = append(list, Check{Name: r.name, Rule: r.rule, Run: func(s Subject) error {
 				return withBench(s, r.check)

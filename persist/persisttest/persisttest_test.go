@@ -195,6 +195,7 @@ func (s *keepsBatch) Groups() ([]core.GroupID, error) {
 
 func TestBrokenStoresAreFound(t *testing.T) {
 	type store = core.Store
+	proved := map[string]bool{}
 	for what, c := range map[string]struct {
 		check   string // one that must fail
 		subject persisttest.Subject
@@ -222,12 +223,33 @@ func TestBrokenStoresAreFound(t *testing.T) {
 			inMemory(func(s store) store { return clearsHard{s} })},
 		"keeps what is the caller's": {"BatchIsCallers",
 			inMemory(func(s store) store { return &keepsBatch{Store: s} })},
+		"lists in disorder": {"Groups", inMemory(func(s store) store { return unsorted{s} })},
+		"knows every group": {"State", inMemory(func(s store) store { return inventsGroups{s} })},
+		"forgets the term before the first": {"Term",
+			inMemory(func(s store) store { return forgetsStartTerm{s} })},
+		"shows half of an update": {"ReadersBesideWrite",
+			inMemory(func(s store) store { return &showsHalves{Store: s, seen: make(chan struct{})} })},
+		"installs once":                    {"Install", changing(ignoreInstall)},
+		"forgets the vote when installing": {"Install", changing(installClearsHard)},
+		"keeps what was removed":           {"Remove", changing(ignoreRemove)},
+		"compacts too far":                 {"Compact", changing(compactTooFar)},
+		"goes on when the disk is full": {"FullDisk",
+			wrapped(func(s store) store { return goesOn{s} })},
+		"does not wait for the disk": {"SlowDisk",
+			wrapped(func(s store) store { return &asynchronous{Store: s} })},
+		"begins anew when damaged": {"Rot", persisttest.Subject{Open: shrugs}},
 	} {
+		proved[c.check] = true
 		t.Run(what, func(t *testing.T) {
 			if !fails(t, persisttest.Checks(), c.check, c.subject) {
 				t.Errorf("passes %s", c.check)
 			}
 		})
+	}
+	for _, c := range persisttest.Checks() {
+		if !proved[c.Name] {
+			t.Errorf("no broken store proves the check %s", c.Name)
+		}
 	}
 }
 

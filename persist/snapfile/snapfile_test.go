@@ -195,6 +195,28 @@ func TestFailedWriteIsFinal(t *testing.T) {
 	}
 }
 
+// Open refuses a file of another length than its foot says, whatever the blocks hold.
+func TestLengthMustFitTheFoot(t *testing.T) {
+	for what, change := range map[string]func(content []byte, foot int) []byte{
+		"a byte more":     func(c []byte, foot int) []byte { return slices.Insert(c, foot, 0) },
+		"a byte less":     func(c []byte, foot int) []byte { return slices.Delete(c, foot-1, foot) },
+		"nothing between": func(c []byte, foot int) []byte { return slices.Delete(c, headBytes, foot) },
+	} {
+		disk, d, path := kept(t, body)
+		content, err := vfs.ReadFile(disk, path, 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		content = change(content, len(content)-footBytes)
+		if err := vfs.WriteFile(disk, path, content); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Open(group, place); !errors.Is(err, core.ErrCorrupt) {
+			t.Errorf("%s: got %v, want corrupt", what, err)
+		}
+	}
+}
+
 func FuzzOpen(f *testing.F) {
 	head, sum := name{group, place}.head()
 	good := append(head, 0, 0, 0, 0)

@@ -3,6 +3,7 @@ package vfs
 import (
 	"maps"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 )
 
@@ -15,6 +16,24 @@ type Cut struct {
 	Names   float64 // chance of each creation, renaming and removal
 	Lengths bool    // files keep the length they had, zeros standing for what was lost
 	Garbage bool    // a sector that was lost may hold noise in the bytes that were being written
+	// Only decides instead of Keep and Names, if it is set: whether change number n survives. It is
+	// asked once for each sector, length and name, in an order that depends on its answers alone.
+	Only func(n int) bool
+}
+
+// cutter is a Cut at work.
+type cutter struct {
+	Cut
+	rng   *rand.Rand
+	asked int
+}
+
+func (c *cutter) keeps(chance float64) bool {
+	if c.Only == nil {
+		return c.rng.Float64() < chance
+	}
+	c.asked++
+	return c.Only(c.asked - 1)
 }
 
 // Crash cuts the power and returns the disk as it is found afterwards, with a Cut drawn from the
@@ -35,11 +54,12 @@ func (m *Memory) Crash() *Memory {
 // CrashWith is Crash with a given Cut.
 func (m *Memory) CrashWith(cut Cut) *Memory {
 	after := m.Kill()
+	c := &cutter{Cut: cut, rng: after.rng}
 	for _, path := range slices.Sorted(maps.Keys(after.dirs)) {
 		d := after.dirs[path]
-		d.crash(after.rng, cut)
+		d.crash(c)
 		for _, name := range slices.Sorted(maps.Keys(d.names)) {
-			d.names[name].crash(after.rng, cut)
+			d.names[name].crash(c)
 		}
 	}
 	return after
@@ -54,11 +74,51 @@ func (m *Memory) Kill() *Memory {
 	return &Memory{rng: m.rng, dirs: m.dirs, locks: map[string]bool{}}
 }
 
-// FailSync does to a file what Linux does when a sync fails: what was to be synced is lost, and no
-// later Sync knows of it, while reads show it until the machine restarts.
+// Fork returns another disk in the same state, what was not synced included, for trying out what
+// may happen next. It has no open handles and no locks, and draws from the seed.
+func (m *Memory) Fork(seed uint64) *Memory {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	fork := NewMemory(seed)
+	fork.ended = m.ended
+	copies := map[*node]*node{nil: nil}
+	for path, d := range m.dirs {
+		fork.dirs[path] = d.fork(copies)
+	}
+	return fork
+}
+
+func (d *directory) fork(copies map[*node]*node) *directory {
+	of := func(n *node) *node {
+		if _, ok := copies[n]; !ok {
+			copies[n] = &node{data: slices.Clone(n.data), durable: slices.Clone(n.durable),
+				pending: slices.Clone(n.pending)}
+		}
+		return copies[n]
+	}
+	fork := newDirectory()
+	for name, n := range d.names {
+		fork.names[name] = of(n)
+	}
+	for name, n := range d.durable {
+		fork.durable[name] = of(n)
+	}
+	for _, c := range d.pending {
+		c.node = of(c.node)
+		fork.pending = append(fork.pending, c)
+	}
+	return fork
+}
+
+// FailSync does to a file or a directory what Linux does when a sync fails: what was to be synced
+// is lost, and no later Sync knows of it, while reads show it until the machine restarts.
 func (m *Memory) FailSync(path string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if d := m.dirs[filepath.Clean(path)]; d != nil && !m.ended {
+		d.pending = nil
+		return nil
+	}
 	_, _, n, err := m.existing("sync", path)
 	if err == nil {
 		n.pending = nil
@@ -84,10 +144,10 @@ func (m *Memory) Flip(path string, off int64, mask byte) error {
 
 // crash undoes some of the pending changes. A change never survives one before it that it builds
 // upon: one that names the same file.
-func (d *directory) crash(rng *rand.Rand, cut Cut) {
+func (d *directory) crash(cut *cutter) {
 	undone := map[string]bool{}
 	for _, c := range d.pending {
-		if undone[c.from] || undone[c.to] || rng.Float64() >= cut.Names {
+		if undone[c.from] || undone[c.to] || !cut.keeps(cut.Names) {
 			undone[c.from], undone[c.to] = c.from != "", c.to != ""
 			continue
 		}
@@ -97,21 +157,22 @@ func (d *directory) crash(rng *rand.Rand, cut Cut) {
 }
 
 // crash undoes some of the pending changes, sector by sector, each for itself.
-func (n *node) crash(rng *rand.Rand, cut Cut) {
+func (n *node) crash(cut *cutter) {
 	length := int64(len(n.data))
 	for _, c := range n.pending {
 		if c.data == nil {
-			if rng.Float64() < cut.Keep {
+			if cut.keeps(cut.Keep) {
 				n.durable = c.do(n.durable)
 			}
 			continue
 		}
 		for piece := range sectors(c) {
 			switch {
-			case rng.Float64() < cut.Keep:
-			case cut.Garbage && rng.IntN(2) == 0:
+			case cut.keeps(cut.Keep):
+			case cut.Garbage && cut.rng.IntN(2) == 0:
+				piece.data = make([]byte, len(piece.data)) // forks share what is pending
 				for i := range piece.data {
-					piece.data[i] = byte(rng.Uint32())
+					piece.data[i] = byte(cut.rng.Uint32())
 				}
 			default:
 				continue

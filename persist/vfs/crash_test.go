@@ -201,3 +201,60 @@ func TestFlipIsDurable(t *testing.T) {
 	wantText(t, "after a power cut", content(t, m, "x"), "acc")
 	wantErr(t, "flip", m.Flip("y", 0, 1), fs.ErrNotExist)
 }
+
+// A fork and what it was made from go their own ways, what is pending included.
+func TestForkSharesNothing(t *testing.T) {
+	m := NewMemory(1)
+	must(t, WriteFile(m, "x", []byte("abc")))
+	f, err := m.OpenReadWrite("x")
+	must(t, err)
+	must(t, second(f.WriteAt([]byte("X"), 1)))
+	must(t, m.Rename("x", "y"))
+	fork := m.Fork(1)
+	must(t, second(f.WriteAt([]byte("Y"), 2)))
+	must(t, m.Remove("y"))
+	wantText(t, "the fork", content(t, fork, "y"), "aXc")
+	wantText(t, "a fork that loses nothing",
+		content(t, fork.Fork(1).CrashWith(Cut{Keep: 1, Names: 1}), "y"), "aXc")
+	wantText(t, "a fork that loses all", content(t, fork.Fork(1).CrashWith(Cut{}), "x"), "abc")
+	noise := fork.Fork(1).CrashWith(Cut{Garbage: true, Names: 1})
+	must(t, second(noise.Lock("lock")))
+	wantText(t, "the fork in the end", content(t, fork, "y"), "aXc")
+	wantErr(t, "open", second(m.Open("y")), fs.ErrNotExist)
+}
+
+// TestOnlyReachesEverySubset decides on each pending change by itself.
+func TestOnlyReachesEverySubset(t *testing.T) {
+	m := NewMemory(1)
+	f := create(t, m, "x", strings.Repeat("s", 1024))
+	must(t, f.Sync())
+	must(t, m.SyncDir("."))
+	must(t, second(f.WriteAt([]byte(strings.Repeat("a", 1024)), 0)))
+	must(t, second(m.Create("y")))
+	seen := map[string]bool{}
+	for subset := range 8 {
+		asked := 0
+		after := m.Fork(1).CrashWith(Cut{Keep: 1, Only: func(n int) bool {
+			asked++
+			return subset>>n&1 == 1
+		}})
+		got := content(t, after, "x")
+		seen[list(t, after, ".")+got[:1]+got[512:513]] = true
+		if asked != 3 {
+			t.Errorf("asked about %d changes, want 3", asked)
+		}
+	}
+	if len(seen) != 8 {
+		t.Errorf("got %v, want 8 outcomes", seen)
+	}
+}
+
+func TestFailedSyncOfADirectoryLosesNames(t *testing.T) {
+	m := NewMemory(1)
+	must(t, create(t, m, "x", "hello").Sync())
+	must(t, m.FailSync("."))
+	must(t, create(t, m, "y", "").Sync())
+	must(t, second(m.Open("x")))
+	after := m.CrashWith(Cut{Keep: 1, Names: 1})
+	wantText(t, "after the power cut", list(t, after, "."), "y")
+}

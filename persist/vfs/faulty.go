@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"sync"
 )
 
@@ -47,7 +48,7 @@ func (k OpKind) Changes() bool {
 // Op is an operation that is about to happen.
 type Op struct {
 	Kind   OpKind
-	Path   string // of a file that is open: as it was when it was opened
+	Path   string // of a file that is open: what it is called by now; of a renaming: the old name
 	Offset int64  // of a read, write, truncation or preallocation
 	Length int64  // of a read, write or preallocation, in bytes
 	Number uint64 // counts the operations of this Faulty from 1 on
@@ -103,11 +104,14 @@ type Faulty struct {
 	hook  func(Op) error
 	mu    sync.Mutex
 	count uint64
+	files map[*faultyFile]struct{} // that are open
 }
 
 // NewFaulty returns a view of fsys that asks the hook before every operation but Close. The hook is
 // called by one goroutine at a time.
-func NewFaulty(fsys FS, hook func(Op) error) *Faulty { return &Faulty{FS: fsys, hook: hook} }
+func NewFaulty(fsys FS, hook func(Op) error) *Faulty {
+	return &Faulty{FS: fsys, hook: hook, files: map[*faultyFile]struct{}{}}
+}
 
 func (f *Faulty) ask(kind OpKind, path string, off, length int64) error {
 	f.mu.Lock()
@@ -124,7 +128,11 @@ func (f *Faulty) open(kind OpKind, path string, open func(string) (File, error))
 	if err != nil {
 		return nil, err
 	}
-	return &faultyFile{File: file, fs: f, path: path}, nil
+	opened := &faultyFile{File: file, fs: f, path: filepath.Clean(path)}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.files[opened] = struct{}{}
+	return opened, nil
 }
 
 // Create implements FS.
@@ -151,7 +159,17 @@ func (f *Faulty) Rename(from, to string) error {
 	if err := f.ask(OpRename, from, 0, 0); err != nil {
 		return err
 	}
-	return f.FS.Rename(from, to)
+	if err := f.FS.Rename(from, to); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for file := range f.files {
+		if file.path == filepath.Clean(from) {
+			file.path = filepath.Clean(to)
+		}
+	}
+	return nil
 }
 
 // List implements FS.

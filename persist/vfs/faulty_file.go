@@ -5,11 +5,25 @@ import "errors"
 type faultyFile struct {
 	File
 	fs   *Faulty
-	path string
+	path string // guarded by fs.mu
+}
+
+func (f *faultyFile) ask(kind OpKind, off, length int64) error {
+	f.fs.mu.Lock()
+	path := f.path
+	f.fs.mu.Unlock()
+	return f.fs.ask(kind, path, off, length)
+}
+
+func (f *faultyFile) Close() error {
+	f.fs.mu.Lock()
+	delete(f.fs.files, f)
+	f.fs.mu.Unlock()
+	return f.File.Close()
 }
 
 func (f *faultyFile) ReadAt(p []byte, off int64) (int, error) {
-	fault := f.fs.ask(OpRead, f.path, off, int64(len(p)))
+	fault := f.ask(OpRead, off, int64(len(p)))
 	if flip, ok := errors.AsType[*Flip](fault); ok {
 		n, err := f.File.ReadAt(p, off)
 		if n > 0 {
@@ -22,7 +36,7 @@ func (f *faultyFile) ReadAt(p []byte, off int64) (int, error) {
 }
 
 func (f *faultyFile) WriteAt(p []byte, off int64) (int, error) {
-	fault := f.fs.ask(OpWrite, f.path, off, int64(len(p)))
+	fault := f.ask(OpWrite, off, int64(len(p)))
 	if errors.Is(fault, ErrPretend) {
 		return len(p), nil
 	}
@@ -45,21 +59,21 @@ func transfer(do func([]byte, int64) (int, error), fault error, p []byte, off in
 }
 
 func (f *faultyFile) Sync() error {
-	return pretended(f.fs.ask(OpSync, f.path, 0, 0), f.File.Sync)
+	return pretended(f.ask(OpSync, 0, 0), f.File.Sync)
 }
 
 func (f *faultyFile) Truncate(size int64) error {
-	fault := f.fs.ask(OpTruncate, f.path, size, 0)
+	fault := f.ask(OpTruncate, size, 0)
 	return pretended(fault, func() error { return f.File.Truncate(size) })
 }
 
 func (f *faultyFile) Preallocate(off, n int64) error {
-	fault := f.fs.ask(OpPreallocate, f.path, off, n)
+	fault := f.ask(OpPreallocate, off, n)
 	return pretended(fault, func() error { return f.File.Preallocate(off, n) })
 }
 
 func (f *faultyFile) Size() (int64, error) {
-	if err := f.fs.ask(OpSize, f.path, 0, 0); err != nil {
+	if err := f.ask(OpSize, 0, 0); err != nil {
 		return 0, err
 	}
 	return f.File.Size()

@@ -285,3 +285,24 @@ func TestFaults(t *testing.T) {
 	wantText(t, "with a flipped bit", string(buf), "\x10123Ab67MM")
 	wantText(t, "the file", content(t, m, "x"), "0123Ab67MM")
 }
+
+// A file that is open goes by the name that it has now, so that a hook finds it.
+func TestFaultyFollowsRenames(t *testing.T) {
+	var paths []string
+	f := NewFaulty(NewMemory(1), func(op Op) error {
+		if op.Kind == OpSync {
+			paths = append(paths, op.Path)
+		}
+		return nil
+	})
+	file, err := f.Create("./a")
+	must(t, err)
+	must(t, errors.Join(file.Sync(), f.Rename("a", "b"), file.Sync()))
+	must(t, errors.Join(f.Rename("b", "./c"), file.Sync()))
+	other, err := f.Create("b")
+	must(t, err)
+	must(t, errors.Join(f.Rename("b", "d"), file.Sync(), other.Sync(), file.Close(), other.Close()))
+	if want := strings.Fields("a b c c d"); !slices.Equal(paths, want) {
+		t.Errorf("got %v, want %v", paths, want)
+	}
+}

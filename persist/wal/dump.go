@@ -14,7 +14,7 @@ type Report struct {
 	Segments, Frames, Records int
 	Bytes                     int64 // in frames
 	Groups                    []core.GroupID
-	Closed                    bool  // the log was closed, and no batch can be missing
+	Closed                    bool  // there is a proof: no batch can be missing
 	Unfinished                error // what lies behind the end and is no batch; nil: nothing
 }
 
@@ -55,7 +55,7 @@ func inspect(fsys vfs.FS, dir string, visit func(*segment, int64, frame, []byte)
 	if err = r.run(fsys.Open, dir, list); err == nil {
 		report.Segments = len(r.segments)
 		report.Groups = r.ids()
-		report.Closed = r.kind == frameClose
+		report.Closed = r.proved > 0
 		report.Unfinished = r.cause
 	}
 	closeFiles(append(r.segments, r.next))

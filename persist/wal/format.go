@@ -32,7 +32,7 @@ import (
 //	                  of the frame divided by 32: a frame anywhere else does not verify
 //	4   length    4   of the records, in bytes
 //	8   sequence  8   counts the frames of the log from 1 on
-//	16  kind      1   batch 1, checkpoint 2, seal 3, close 4
+//	16  kind      1   batch 1, checkpoint 2, seal 3, proof 4
 //	17  zero      3
 //	20  records   4   their number
 //	24  tail      4   the chain behind the last record; equals previous if there is none
@@ -41,9 +41,14 @@ import (
 //
 // The first frame of a segment is a checkpoint: one group record for each group that there is, so
 // that nothing but entries is ever lost with an older segment. The last frame is a seal, written
-// and synced before anything goes into the next segment. A close frame is written by Close.
-// A frame is written only after the one before it is durable. So whoever finds a frame knows that
-// all frames before it were whole once.
+// and synced before anything goes into the next segment. A frame is written only after the one
+// before it is durable. So whoever finds a frame knows that all frames before it were whole once.
+//
+// For the last batch of all, a proof says so: a frame without records, with the sequence and the
+// previous of the frame that comes next. It is written once nothing else is, into the last 32 bytes
+// of the segment, a sector or more away from any batch, and over the proof that was there. It is
+// not a part of the log and takes no number. (Early logs have proofs between batches, with numbers
+// of their own.)
 //
 // A record:
 //
@@ -87,10 +92,10 @@ const (
 	frameBatch frameKind = iota + 1
 	frameCheckpoint
 	frameSeal
-	frameClose
+	frameProof
 )
 
-var frameNames = [...]string{"?", "batch", "checkpoint", "seal", "close"}
+var frameNames = [...]string{"?", "batch", "checkpoint", "seal", "proof"}
 
 func (k frameKind) String() string { return frameNames[min(int(k), len(frameNames)-1)] }
 
@@ -187,7 +192,7 @@ func (s *segment) frameAt(buf []byte, off int64) (f frame, ok bool) {
 		tail:     little.Uint32(buf[24:]),
 		previous: little.Uint32(buf[28:]),
 	}
-	return f, f.kind >= frameBatch && f.kind <= frameClose && f.head == s.frameSum(buf, off)
+	return f, f.kind >= frameBatch && f.kind <= frameProof && f.head == s.frameSum(buf, off)
 }
 
 func (s *segment) frameSum(buf []byte, off int64) uint32 {

@@ -29,6 +29,8 @@ func TestGoldenBytes(t *testing.T) {
 	l.builder.entry(recordMoved, 0x0101, &e)
 	must(t, l.append(frameBatch))
 	must(t, l.rotate(1))
+	l.builder.reset(l.end.chain)
+	must(t, l.append(frameProof)) // as early logs have them
 	must(t, l.Close())
 
 	var dump bytes.Buffer
@@ -37,7 +39,8 @@ func TestGoldenBytes(t *testing.T) {
 	for _, name := range segments(all) {
 		offsets := frames(t, all[name])
 		dump.WriteString("\n" + name + "\n" +
-			hex.Dump([]byte(all[name])[:offsets[len(offsets)-1]]))
+			hex.Dump([]byte(all[name])[:offsets[len(offsets)-1]]) + "…\n" +
+			hex.Dump([]byte(all[name])[len(all[name])-frameHeader:]))
 	}
 	want, err := os.ReadFile(filepath.Join("testdata", "golden.txt"))
 	must(t, err)

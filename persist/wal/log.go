@@ -27,6 +27,7 @@ type Log struct {
 	builder builder
 	end     end
 	cleaner cleaner
+	proved  uint64 // the sequence that the proof in the segment in use has
 	failed  error
 
 	// mu guards what follows. It is never held over I/O. The index is changed by the holder of
@@ -70,7 +71,7 @@ func Open(fsys vfs.FS, dir string, c Config) (*Log, error) {
 		go l.maintainAlways() // ended by Close
 	}
 	l.retire()
-	l.kickMaintenance()
+	l.kickMaintenance(false)
 	return l, nil
 }
 
@@ -81,7 +82,7 @@ func (l *Log) open() error {
 	}
 	var r recovery
 	if err = r.run(l.fs.OpenReadWrite, l.dir, list); err == nil {
-		l.index, l.end, l.next = r.index, r.end, r.next
+		l.index, l.end, l.next, l.proved = r.index, r.end, r.next, r.proved
 		err = l.begin()
 	}
 	if err != nil {
@@ -110,11 +111,11 @@ func (l *Log) begin() error {
 		l.index.segments = nil
 		return l.activate(s)
 	}
-	if err := l.repeatLast(); err != nil {
-		return err
+	if err := l.active().file.Sync(); err != nil {
+		return fmt.Errorf("sync the log: %w", err)
 	}
 	if l.end.kind != frameSeal {
-		return nil
+		return l.prove()
 	}
 	s := l.next
 	l.next = nil
@@ -135,27 +136,8 @@ func (l *Log) report() {
 	}
 }
 
-// repeatLast writes the last frame once more and syncs it: see recover.go.
-func (l *Log) repeatLast() error {
-	s := l.active()
-	stop := l.end.at
-	if l.end.kind == frameSeal {
-		stop = l.end.last + frameRoom(0)
-	}
-	buf := make([]byte, stop-l.end.last)
-	if err := readFull(s.file, buf, l.end.last); err != nil {
-		return s.fault(l.end.last, err)
-	}
-	if _, err := s.file.WriteAt(buf, l.end.last); err != nil {
-		return fmt.Errorf("repeat the last batch: %w", err)
-	}
-	if err := s.file.Sync(); err != nil {
-		return fmt.Errorf("repeat the last batch: %w", err)
-	}
-	return nil
-}
-
-// removeTemporary removes what was being made or given up when the log was last in use.
+// removeTemporary removes what was being made or given up when the log was last in use. The names
+// that are left may be as new, and are made durable before anything goes into a file of theirs.
 func (l *Log) removeTemporary() error {
 	names, err := l.fs.List(l.dir)
 	if err != nil {
@@ -168,7 +150,7 @@ func (l *Log) removeTemporary() error {
 			}
 		}
 	}
-	return nil
+	return l.fs.SyncDir(l.dir)
 }
 
 // header is that of a new segment.
@@ -219,7 +201,7 @@ func (l *Log) Term(g core.GroupID, i core.Index) (core.Term, error) {
 	return l.index.Term(g, i)
 }
 
-// Close implements core.Store. It tells the next Open that nothing was being written.
+// Close implements core.Store. It leaves a proof of the last batch.
 func (l *Log) Close() error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
@@ -234,9 +216,8 @@ func (l *Log) Close() error {
 		<-l.ended
 	}
 	var errs []error
-	if l.failed == nil && l.end.kind != frameClose {
-		l.builder.reset(l.end.chain)
-		errs = append(errs, l.append(frameClose))
+	if l.failed == nil {
+		errs = append(errs, l.prove())
 	}
 	for _, list := range [][]*segment{l.index.segments, l.retired, l.spares, {l.next}} {
 		for _, s := range list {

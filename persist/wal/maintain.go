@@ -2,12 +2,18 @@ package wal
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/tidelock-raft/tidelock/core"
 )
 
-// kickMaintenance has segments made and given up, at once or soon.
-func (l *Log) kickMaintenance() {
+// proveAfter is how long nothing was written when the last batch gets a proof; it may take twice
+// as long. A log that is being written to never pays for it.
+const proveAfter = time.Second
+
+// kickMaintenance has segments made and given up, at once or soon, and after wakes, the first batch
+// behind a proof, another proof.
+func (l *Log) kickMaintenance(wakes bool) {
 	if l.kick == nil {
 		l.maintain()
 		return
@@ -15,7 +21,7 @@ func (l *Log) kickMaintenance() {
 	l.mu.RLock()
 	idle := !l.wanted && len(l.retired) == 0
 	l.mu.RUnlock()
-	if idle {
+	if idle && !wakes {
 		return
 	}
 	select {
@@ -26,9 +32,41 @@ func (l *Log) kickMaintenance() {
 
 func (l *Log) maintainAlways() {
 	defer close(l.ended)
-	for range l.kick {
-		l.maintain()
+	timer := time.NewTimer(proveAfter)
+	defer timer.Stop()
+	var seen uint64 // sequence at the last look
+	for resting := false; ; {
+		select {
+		case _, open := <-l.kick:
+			if !open {
+				return
+			}
+			l.maintain()
+			if resting {
+				resting = false
+				timer.Reset(proveAfter)
+			}
+		case <-timer.C:
+			if seen, resting = l.rest(seen); !resting {
+				timer.Reset(proveAfter)
+			}
+		}
 	}
+}
+
+// rest proves the last batch if nothing was written since seen was the sequence. A failure is told
+// to the next Write, as any failed write is.
+func (l *Log) rest(seen uint64) (sequence uint64, resting bool) {
+	if !l.writing.TryLock() {
+		return seen, false // by a Write, or by a Close that waits for us
+	}
+	defer l.writing.Unlock()
+	if l.end.sequence == seen && l.failed == nil {
+		if l.failed = l.prove(); l.failed != nil {
+			l.config.Logger.Error("the log cannot be written to any more", "cause", l.failed)
+		}
+	}
+	return l.end.sequence, l.proved == l.end.sequence || l.failed != nil
 }
 
 // maintain does what there is to do. A segment that could not be made is made by the Write that

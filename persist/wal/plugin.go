@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/tidelock-raft/tidelock/core"
-	"github.com/tidelock-raft/tidelock/persist/vfs"
 	"github.com/tidelock-raft/tidelock/plugins"
 )
 
@@ -29,7 +28,7 @@ func (o *options) Validate() error {
 
 func init() {
 	plugins.RegisterStore("wal", func(e plugins.Env, o options) (core.Store, error) {
-		return Open(vfs.OS(), e.Dir, Config{
+		return Open(e.FS, e.Dir, Config{
 			SegmentBytes: int64(o.Segment), MaxRecordBytes: int(o.MaxRecord), Logger: e.Log,
 		})
 	})

@@ -26,24 +26,32 @@ import (
 //
 // The segment in use was then made before it was needed, so files that follow it are empty.
 //
-// What remains: damage to the very last frame of a log that was not closed looks like a frame that
-// was being written, and Open takes it for that. Close writes a frame of its own behind the last
-// batch, so in a log that was closed, every batch is proved. In one that was not, the first Write
-// after Open does the same. In between, a replica may come back without its last batch. Raft
-// survives that as it survives the loss of a replica's disk, while a majority of the others have
-// what was acknowledged; an operator who sees the warning that Open logs, and no crash to explain
-// it, should replace the disk.
+// So each batch proves the one before it, and the last one has a proof of its own (see format.go):
+// Close writes it, Open does after a crash, and so does a log that was not written to for a moment
+// (proveAfter). It costs a sync when nobody waits for one.
 //
-// A frame that is whole may yet not be durable: the process was killed before the sync, or the sync
-// failed and left the system believing that the pages are clean. Open therefore writes the last
-// frame again, where it is, and syncs, before anybody relies on it.
+// What remains: damage to the very last batch of a log that crashed within that moment looks like
+// a batch that was being written, and Open takes it for that, with a warning that says where. It
+// takes a crash and, at once, a second fault in just those bytes. To tell the two apart would take
+// a second sync before each acknowledgement, which doubles the time of every write. To treat such a
+// replica as one that may have forgotten what it acknowledged, its vote included, and keep it from
+// voting until a leader has vouched for it would be safe without that sync; but after a power cut
+// in the midst of writing, every replica would be such a one, and no leader ever elected. So it
+// comes back without its last batch. Raft survives that, as it does the loss of a replica's disk,
+// while a majority of the others have what was acknowledged. An operator who sees the warning, and
+// no crash to explain it, should replace the disk.
+//
+// A frame that is whole may yet not be durable. If the process was killed before the sync, Open's
+// own sync makes up for it. If the sync failed, the system may believe that the pages are clean and
+// show them until it restarts: the process that sees the error therefore wipes the header of the
+// frame (revoke), so that no other takes it for durable. Nothing that was acknowledged is ever
+// written over, not even with the same bytes: that would expose it to one more power cut.
 
 // end is where and how the log ends.
 type end struct {
 	sequence uint64    // of the next frame; 0 before the first frame that is read
 	chain    uint32    // head of the last frame
 	kind     frameKind // of the last frame
-	last     int64     // offset of the last frame in its segment
 	at       int64     // offset behind it
 	cause    error     // why what lies there is not a frame; nil: nothing was ever there
 	torn     bool      // it surely is a frame that was being written
@@ -53,8 +61,9 @@ type end struct {
 type recovery struct {
 	index
 	end
-	next  *segment // made, but not in use
-	visit func(s *segment, off int64, f frame, body []byte) error
+	next   *segment // made, but not in use
+	proved uint64   // sequence, if there is a proof that nothing is missing before it; or zero
+	visit  func(s *segment, off int64, f frame, body []byte) error
 }
 
 // numbers returns the numbers of the segments in a directory, ascending.
@@ -156,7 +165,7 @@ func (r *recovery) segment(s *segment, after []*segment) (done bool, err error) 
 		if err != nil {
 			return false, err
 		}
-		r.end = end{sequence: f.sequence + 1, chain: f.head, kind: f.kind, last: off, at: c.at}
+		r.end = end{sequence: f.sequence + 1, chain: f.head, kind: f.kind, at: c.at}
 	}
 	if len(after) == 0 {
 		return false, missing(filepath.Dir(s.path), s.number+1, ErrMissing)
@@ -236,25 +245,29 @@ func (r *recovery) stop(c *scanner, f frame, cause error, after []*segment) erro
 	if found {
 		return damaged("but there is a later one at %d", off)
 	}
-	clean, err := c.untouched(r.kind)
+	proof, found, err := c.peek(c.s.proofAt())
 	if err != nil {
 		return err
 	}
+	if r.kind == frameProof || found && proof.sequence == r.sequence {
+		r.proved = r.sequence
+	}
+	clean, err := c.untouched()
+	if err != nil {
+		return err
+	}
+	clean = clean || r.proved > 0
 	if c.limit < c.s.size && !clean {
 		return damaged("and the file has %d bytes of the %d that it was made with", c.limit, c.s.size)
 	}
-	if r.at = c.at; !clean {
-		r.cause, r.torn = cause, f.kind != 0
+	if r.at, r.torn = c.at, f.kind != 0; r.torn || !clean {
+		r.cause = cause
 	}
 	return nil
 }
 
-// untouched reports whether it is certain that nothing was written at c.at: there are zeros, or the
-// log was closed.
-func (c *scanner) untouched(last frameKind) (bool, error) {
-	if last == frameClose {
-		return true, nil
-	}
+// untouched reports whether nothing was ever written at c.at.
+func (c *scanner) untouched() (bool, error) {
 	if c.at+frameHeader > c.limit {
 		return false, nil
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"path/filepath"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/tidelock-raft/tidelock/core"
 	"github.com/tidelock-raft/tidelock/persist/vfs"
@@ -27,6 +28,9 @@ func (s *segment) release() error {
 	}
 	return nil
 }
+
+// proofAt is where the proof is.
+func (s *segment) proofAt() int64 { return s.size&^(frameAlign-1) - frameHeader }
 
 // corrupt says that something at off does not fit.
 func (s *segment) corrupt(off int64, err error) error {
@@ -88,18 +92,28 @@ const zeroPiece = 1 << 20
 // of the reservation was used) and 0.31 ms at the end of a growing one.
 func writeZeros(f vfs.File, size int64) error {
 	if err := f.Preallocate(0, size); err != nil {
-		return err
+		return lacksSpace(err)
 	}
 	zeros := make([]byte, min(size, zeroPiece))
 	for off := int64(0); off < size; off += int64(len(zeros)) {
 		if _, err := f.WriteAt(zeros[:min(size-off, int64(len(zeros)))], off); err != nil {
-			return err
+			return lacksSpace(err)
 		}
 		if err := f.Sync(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// lacksSpace marks that a disk is full for a file that is thrown away then: nothing that counts was
+// written, so the write that needs the file may be tried again. A sync that fails is not of the
+// kind.
+func lacksSpace(err error) error {
+	if errors.Is(err, syscall.ENOSPC) {
+		return fmt.Errorf("%w: %w", core.ErrFull, err)
+	}
+	return err
 }
 
 // makeSegment makes the segment of this number under its name, durably. A spare, if there is one,
@@ -114,6 +128,8 @@ func makeSegment(fsys vfs.FS, dir string, h header, spare *segment) (*segment, e
 		from, s.file, s.size = spare.path, spare.file, spare.size
 	} else if s.file, err = fsys.Create(from); err == nil {
 		err = writeZeros(s.file, h.size)
+	} else {
+		err = lacksSpace(err)
 	}
 	var sector []byte
 	sector, s.sum = s.encode()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -75,7 +76,8 @@ func text(t testing.TB, l *Log) string {
 			list, err := l.Entries(nil, g, st.Start.Index+1, st.Last.Index+1, 1<<30)
 			must(t, err)
 			for _, e := range list {
-				fmt.Fprintf(&b, "%v %d %q\n", e.Position, e.Time, e.Data)
+				fmt.Fprintf(&b, "t%d/i%d %d %d %.9q %08x\n", e.Term, e.Index, e.Kind, e.Time, e.Data,
+					crc32.ChecksumIEEE(e.Data))
 			}
 		}
 	}

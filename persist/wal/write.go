@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/tidelock-raft/tidelock/core"
@@ -22,11 +23,14 @@ func (l *Log) Write(batch []core.Update) error {
 	if err != nil {
 		return err
 	}
-	if err := l.write(batch, length); err != nil {
+	wakes := l.proved == l.end.sequence
+	if err := l.write(batch, length); errors.Is(err, core.ErrFull) {
+		return err // there is no segment for it, and so nothing of it was written
+	} else if err != nil {
 		l.failed = err
 		return err
 	}
-	l.kickMaintenance()
+	l.kickMaintenance(wakes)
 	return nil
 }
 
@@ -59,8 +63,12 @@ func tooLarge(format string, args ...any) error {
 		fmt.Sprintf(format, args...))
 }
 
-// room is what is left in the segment in use, but for its seal.
-func (l *Log) room() int64 { return l.active().size - l.end.at - frameRoom(0) }
+// reserved is what a batch leaves free in its segment: room for the seal, and the last sector, with
+// the proof in it.
+const reserved = frameHeader + firstFrame
+
+// room is what a batch may take up in the segment in use.
+func (l *Log) room() int64 { return l.active().size - l.end.at - reserved }
 
 func (l *Log) write(batch []core.Update, length int64) error {
 	need := frameRoom(length + l.cleaner.need)
@@ -87,9 +95,11 @@ func (l *Log) append(kind frameKind) error {
 	s, off := l.active(), l.end.at
 	f := l.builder.frame(kind, l.end.sequence, s, off)
 	if _, err := s.file.WriteAt(l.builder.buf, off); err != nil {
+		s.revoke(off)
 		return fmt.Errorf("write to the log: %w", err)
 	}
 	if err := s.file.Sync(); err != nil {
+		s.revoke(off)
 		return fmt.Errorf("sync the log: %w", err)
 	}
 	l.mu.Lock()
@@ -98,16 +108,39 @@ func (l *Log) append(kind frameKind) error {
 	if err := l.index.applyFrame(s, off, f, body, false); err != nil {
 		return fmt.Errorf("apply what was written: %w", err)
 	}
-	l.end = end{sequence: f.sequence + 1, chain: f.head, kind: kind, last: off,
+	l.end = end{sequence: f.sequence + 1, chain: f.head, kind: kind,
 		at: off + frameRoom(int64(f.length))}
 	l.wanted = l.wanted || l.next == nil && l.end.at > s.size/2
+	return nil
+}
+
+// revoke wipes a frame that may not be durable, as far as the system still obeys: see recover.go.
+func (s *segment) revoke(off int64) {
+	s.file.WriteAt(make([]byte, frameHeader), off) // the log is poisoned already: no more to be done
+}
+
+// prove writes the proof of the last frame unless it is there, or that frame is one of its own.
+func (l *Log) prove() error {
+	s, sequence := l.active(), l.end.sequence
+	if l.proved == sequence {
+		return nil
+	}
+	l.builder.reset(l.end.chain)
+	l.builder.frame(frameProof, sequence, s, s.proofAt())
+	if _, err := s.file.WriteAt(l.builder.buf, s.proofAt()); err != nil {
+		return fmt.Errorf("write the proof of the last batch: %w", err)
+	}
+	if err := s.file.Sync(); err != nil {
+		return fmt.Errorf("sync the proof of the last batch: %w", err)
+	}
+	l.proved = sequence
 	return nil
 }
 
 // rotate seals the segment in use and goes on in the next one, which has room for a frame of so
 // many bytes.
 func (l *Log) rotate(frame int64) error {
-	size := firstFrame + frameRoom(l.checkpointBytes()) + frame + frameRoom(0)
+	size := firstFrame + frameRoom(l.checkpointBytes()) + frame + reserved
 	if err := l.ensureNext(size); err != nil {
 		return err
 	}

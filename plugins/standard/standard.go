@@ -3,9 +3,13 @@
 package standard
 
 import (
+	_ "github.com/tidelock-raft/tidelock/persist/bbolt"    // store bbolt
 	_ "github.com/tidelock-raft/tidelock/persist/memory"   // store memory
+	_ "github.com/tidelock-raft/tidelock/persist/pebble"   // store pebble
 	_ "github.com/tidelock-raft/tidelock/persist/wal"      // store wal
 	_ "github.com/tidelock-raft/tidelock/scripting"        // machine lua
+	_ "github.com/tidelock-raft/tidelock/transport/grpc"   // transport grpc
+	_ "github.com/tidelock-raft/tidelock/transport/http"   // transport http
 	_ "github.com/tidelock-raft/tidelock/transport/memory" // transport memory
 	_ "github.com/tidelock-raft/tidelock/transport/tcp"    // transport tcp
 )

@@ -13,7 +13,8 @@ func TestEveryPluginIsRegistered(t *testing.T) {
 		t.Fatal(err)
 	}
 	for kind, want := range map[plugins.Kind]string{
-		plugins.Transport: "memory tcp", plugins.Store: "memory wal", plugins.Machine: "lua",
+		plugins.Transport: "grpc http memory tcp", plugins.Store: "bbolt memory pebble wal",
+		plugins.Machine: "lua",
 	} {
 		var names []string
 		for _, p := range plugins.List(kind) {

@@ -23,6 +23,7 @@ const MaxIndex core.Index = 1 << 62
 type Plan struct {
 	batch   []core.Update
 	starts  []core.Position
+	lasts   []core.Index
 	states  []state
 	numbers map[core.GroupID]int // index into states
 }
@@ -30,6 +31,7 @@ type Plan struct {
 type state struct {
 	core.State
 	exists bool
+	last   core.Index // of the log that the entries of the update under way go to
 }
 
 // Make plans a batch, or returns an error that wraps core.ErrInvalidUpdate and names the update
@@ -40,7 +42,7 @@ func (p *Plan) Make(h Holder, batch []core.Update) error {
 	}
 	clear(p.numbers)
 	clear(p.states)
-	p.batch, p.states, p.starts = batch, p.states[:0], p.starts[:0]
+	p.batch, p.states, p.starts, p.lasts = batch, p.states[:0], p.starts[:0], p.lasts[:0]
 	for i := range batch {
 		st := p.state(h, batch[i].Group)
 		if err := p.apply(h, st, i); err != nil {
@@ -48,12 +50,23 @@ func (p *Plan) Make(h Holder, batch []core.Update) error {
 				core.ErrInvalidUpdate, i, batch[i].Group, err)
 		}
 		p.starts = append(p.starts, st.Start)
+		p.lasts = append(p.lasts, st.last)
 	}
 	return nil
 }
 
 // Start returns the Start of the group once update number i has taken effect.
 func (p *Plan) Start(i int) core.Position { return p.starts[i] }
+
+// Last returns the index of the last entry when update number i puts its own: those from its first
+// to this one are replaced.
+func (p *Plan) Last(i int) core.Index { return p.lasts[i] }
+
+// State returns what the batch makes of a group that is in it, and whether there is one then.
+func (p *Plan) State(g core.GroupID) (core.State, bool) {
+	st := &p.states[p.numbers[g]]
+	return st.State, st.exists
+}
 
 func (p *Plan) state(h Holder, g core.GroupID) *state {
 	n, ok := p.numbers[g]
@@ -84,6 +97,7 @@ func (p *Plan) apply(h Holder, st *state, i int) error {
 	if u.Hard.Term != 0 {
 		st.Hard = u.Hard
 	}
+	st.last = st.Last.Index
 	if err := st.put(u.Entries); err != nil {
 		return err
 	}
@@ -169,7 +183,7 @@ func Range(st *core.State, lo, hi core.Index) error {
 	case lo <= st.Start.Index:
 		return fmt.Errorf("entry %d: %w: the log starts behind %d",
 			lo, core.ErrCompacted, st.Start.Index)
-	case hi > st.Last.Index+1:
+	case hi-1 > st.Last.Index:
 		return fmt.Errorf("entry %d: %w: the log ends at %d",
 			hi-1, core.ErrUnavailable, st.Last.Index)
 	}

@@ -97,3 +97,29 @@ func TestRange(t *testing.T) {
 		}
 	}
 }
+
+// TestPlanTellsWhatABatchComesTo is what stores need that keep no state of their own.
+func TestPlanTellsWhatABatchComesTo(t *testing.T) {
+	var p Plan
+	if err := p.Make(one{}, []core.Update{
+		{Group: 1, Entries: entries(3, 8, 10)},
+		{Group: 1, Entries: entries(4, 9, 13), Snapshot: meta(9), Compact: 8},
+		{Group: 2, Install: meta(5), Entries: entries(2, 6, 8)},
+		{Group: 2, Remove: true},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []core.Index{10, 9, 5} {
+		if got := p.Last(i); got != want {
+			t.Errorf("update %d: replaces up to %d, want %d", i, got, want)
+		}
+	}
+	st, exists := p.State(1)
+	start, last := core.Position{Term: 3, Index: 8}, core.Position{Term: 4, Index: 12}
+	if !exists || st.Start != start || st.Last != last || st.Snapshot.Index != 9 {
+		t.Errorf("group 1: got %+v, %t", st, exists)
+	}
+	if _, exists := p.State(2); exists {
+		t.Error("group 2 is still there")
+	}
+}
