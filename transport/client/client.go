@@ -163,8 +163,18 @@ func (c *Client) task(ctx context.Context, r Request) (task, error) {
 		t.op, t.request.Level = wire.OpQuery, max(r.Level, core.Linearizable)
 	case core.RequestResync:
 		t.op = wire.OpResync
+	case core.RequestChange:
+		t.op = wire.OpChange
+	case core.RequestTransfer:
+		t.op = wire.OpTransfer
 	default:
 		return t, fmt.Errorf("%w: kind %d", ErrInvalid, r.Kind)
+	}
+	if t.op != wire.OpQuery {
+		t.request.AtLeast = 0
+	}
+	if t.request.Level != core.Bounded {
+		t.request.MaxStale = 0
 	}
 	if t.op == wire.OpResync && r.Target == "" {
 		return t, fmt.Errorf("%w: resync of no node", ErrInvalid)

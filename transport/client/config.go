@@ -47,7 +47,11 @@ type Request struct {
 	Level  core.ReadLevel   // for queries; zero: core.Linearizable
 	Data   []byte           // in the machine's encoding; not changed until the outcome is told
 	Target string           // ask this endpoint and no other; empty: whoever can answer
-	Local  bool             // the node asked answers by itself or refuses, without forwarding
+	// AtLeast has a query wait for a node that has applied the entry there: with the Index of a reply
+	// to a command, for one that shows what it did, at any level.
+	AtLeast  core.Index
+	MaxStale time.Duration // of a query at level core.Bounded
+	Local    bool          // the node asked answers by itself or refuses, without forwarding
 }
 
 // Reply is the answer to a Request. It is also filled, but for Value, beside a *core.Failure.

@@ -36,7 +36,13 @@ func (t *task) wire() wire.Request {
 	return wire.Request{
 		Op: t.op, Group: t.request.Group, Level: t.request.Level,
 		Local: t.request.Local, Data: t.request.Data,
+		AtLeast: t.request.AtLeast, MaxStale: int64(max(t.request.MaxStale, 0)),
 	}
+}
+
+// once reports whether the request must not be repeated when nobody knows what became of it.
+func (t *task) once() bool {
+	return t.op == wire.OpCommand || t.op == wire.OpChange || t.op == wire.OpTransfer
 }
 
 // fail takes note of an attempt that failed.
@@ -156,7 +162,7 @@ func (c *Client) judge(t *task, e *endpoint, x *exchange) (Reply, bool, error) {
 		if !errors.Is(x.err, context.Canceled) {
 			c.turn(t, e, "")
 		}
-		if x.sent() && t.op == wire.OpCommand {
+		if x.sent() && t.once() {
 			return Reply{}, true, &UnknownOutcome{Endpoint: e.address, Err: x.err}
 		}
 		return Reply{}, false, x.err
@@ -186,7 +192,7 @@ func (c *Client) judge(t *task, e *endpoint, x *exchange) (Reply, bool, error) {
 
 // unheard is the error for a request that was carried out and whose value is lost.
 func (t *task) unheard(e *endpoint, err error) error {
-	if t.op == wire.OpCommand {
+	if t.once() {
 		return &UnknownOutcome{Endpoint: e.address, Err: err}
 	}
 	return err
@@ -211,7 +217,7 @@ func (c *Client) refused(t *task, e *endpoint, r *wire.Reply) (bool, error) {
 	}
 	c.turn(t, e, "")
 	err := &UnknownOutcome{Endpoint: e.address, Err: fmt.Errorf("%v: %s", r.Outcome, r.Message)}
-	return t.op == wire.OpCommand, err
+	return t.once(), err
 }
 
 // explain adds what the server says to an error, if it says more.

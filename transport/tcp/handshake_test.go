@@ -6,17 +6,19 @@ import (
 	"errors"
 	"io"
 	"testing"
+
+	"github.com/tidelock-raft/tidelock/transport/link"
 )
 
 // The bytes of a handshake are a promise to other versions; no field of these is zero.
 var (
-	goldenHello = hello{
-		version: 0x0102, cluster: 0x1112131415161718, from: 0x2122232425262728,
-		to: 0x3132333435363738, incarnation: 0x4142434445464748,
+	goldenHello = link.Hello{
+		Version: 0x0102, Cluster: 0x1112131415161718, From: 0x2122232425262728,
+		To: 0x3132333435363738, Incarnation: 0x4142434445464748,
 	}
-	goldenAnswer = answer{
-		version: 0x0102, status: 0x0304, cluster: 0x1112131415161718, node: 0x2122232425262728,
-		incarnation: 0x3132333435363738,
+	goldenAnswer = link.Answer{
+		Version: 0x0102, Status: 0x0304, Cluster: 0x1112131415161718, Node: 0x2122232425262728,
+		Incarnation: 0x3132333435363738,
 	}
 )
 
@@ -29,7 +31,7 @@ const (
 
 func TestHandshakeIsAsDrawn(t *testing.T) {
 	var buf bytes.Buffer
-	if err := goldenHello.write(&buf); err != nil {
+	if err := writeHello(&buf, goldenHello); err != nil {
 		t.Fatal(err)
 	}
 	if got := hex.EncodeToString(buf.Bytes()); got != goldenHelloBytes {
@@ -38,7 +40,7 @@ func TestHandshakeIsAsDrawn(t *testing.T) {
 	if got, err := readHello(&buf); err != nil || got != goldenHello {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	if err := goldenAnswer.write(&buf); err != nil {
+	if err := writeAnswer(&buf, goldenAnswer); err != nil {
 		t.Fatal(err)
 	}
 	if got := hex.EncodeToString(buf.Bytes()); got != goldenAnswerBytes {
@@ -70,7 +72,7 @@ func FuzzHandshake(f *testing.F) {
 	f.Fuzz(func(t *testing.T, src []byte) {
 		var buf bytes.Buffer
 		if h, err := readHello(bytes.NewReader(src)); err == nil {
-			if err := h.write(&buf); err != nil || buf.Len() != helloBytes {
+			if err := writeHello(&buf, h); err != nil || buf.Len() != helloBytes {
 				t.Fatalf("%d bytes: %v", buf.Len(), err)
 			}
 			if again, err := readHello(&buf); err != nil || again != h {
@@ -79,7 +81,7 @@ func FuzzHandshake(f *testing.F) {
 		}
 		buf.Reset()
 		if a, err := readAnswer(bytes.NewReader(src)); err == nil {
-			if err := a.write(&buf); err != nil || buf.Len() != answerBytes {
+			if err := writeAnswer(&buf, a); err != nil || buf.Len() != answerBytes {
 				t.Fatalf("%d bytes: %v", buf.Len(), err)
 			}
 			if again, err := readAnswer(&buf); err != nil || again != a {

@@ -3,25 +3,27 @@ package tcp
 import (
 	"errors"
 	"net"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/transport/link"
 )
 
 func TestStrangersAreRefusedWithTheReason(t *testing.T) {
 	for name, c := range map[string]struct {
-		change func(*hello)
-		want   status
+		change func(*link.Hello)
+		want   link.Status
 	}{
-		"friend":          {func(*hello) {}, accepted},
-		"another version": {func(h *hello) { h.version++ }, wrongVersion},
-		"another cluster": {func(h *hello) { h.cluster++ }, wrongCluster},
-		"for another":     {func(h *hello) { h.to++ }, wrongNode},
-		"from nobody":     {func(h *hello) { h.from = 0 }, wrongNode},
-		"from a twin":     {func(h *hello) { h.from = 2 }, sameNode},
-		"not verified":    {func(h *hello) { h.from = 66 }, notVerified},
+		"friend":          {func(*link.Hello) {}, link.Accepted},
+		"another version": {func(h *link.Hello) { h.Version++ }, link.WrongVersion},
+		"another cluster": {func(h *link.Hello) { h.Cluster++ }, link.WrongCluster},
+		"for another":     {func(h *link.Hello) { h.To++ }, link.WrongNode},
+		"from nobody":     {func(h *link.Hello) { h.From = 0 }, link.WrongNode},
+		"from a twin":     {func(h *link.Hello) { h.From = 2 }, link.SameNode},
+		"not verified":    {func(h *link.Hello) { h.From = 66 }, link.NotVerified},
 	} {
 		bubble(t, func(t *testing.T, w *wire) {
 			_, r := w.open(t, 2, "b", func(c *Config) {
@@ -36,10 +38,10 @@ func TestStrangersAreRefusedWithTheReason(t *testing.T) {
 				h := greeting()
 				c.change(&h)
 				conn, a := w.shake(t, "b", h)
-				if a.status != c.want || a.node != 2 || a.cluster != 7 || a.incarnation == 0 {
+				if a.Status != c.want || a.Node != 2 || a.Cluster != 7 || a.Incarnation == 0 {
 					t.Errorf("%s: got %+v, want status %v from node 2 of cluster 7", name, a, c.want)
 				}
-				if c.want == accepted {
+				if c.want == link.Accepted {
 					_ = conn.Close()
 					continue
 				}
@@ -89,8 +91,8 @@ func TestViolationEndsConnectionAndDeliversNothing(t *testing.T) {
 	for name, sent := range map[string][]byte{
 		"forged sender":    frame(t, message(1, 2), message(3, 2)),
 		"another receiver": frame(t, message(1, 2), message(1, 3)),
-		"garbage":          {0, 0, 0, 2, 0xff, 0xff},
-		"4 GiB":            {0xff, 0xff, 0xff, 0xff},
+		"garbage":          {0, 0, 0, 2, 0, 0, 0, 0, 0xff, 0xff},
+		"4 GiB":            {0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0},
 	} {
 		bubble(t, func(t *testing.T, w *wire) {
 			_, r := w.open(t, 2, "b")
@@ -125,8 +127,8 @@ func TestConnectionsAreBounded(t *testing.T) {
 		pass(6 * time.Second) // the strangers' time is over, by more than an instant
 		synctest.Wait()
 		for range 5 {
-			if _, a := w.shake(t, "b", greeting()); a.status != accepted {
-				t.Fatalf("got %v", a.status)
+			if _, a := w.shake(t, "b", greeting()); a.Status != link.Accepted {
+				t.Fatalf("got %v", a.Status)
 			}
 			synctest.Wait() // until it is no longer counted as one in the handshake
 		}
@@ -148,14 +150,14 @@ func TestNewIncarnationEndsTheOldOne(t *testing.T) {
 		first, _ := w.shake(t, "b", greeting())
 		sibling, _ := w.shake(t, "b", greeting())
 		other := greeting()
-		other.from = 3
+		other.From = 3
 		w.shake(t, "b", other)
 		synctest.Wait()
 		if got := b.Stats().Inbound; got != 3 {
 			t.Fatalf("got %d connections, want 3: one incarnation may have several", got)
 		}
 		reborn := greeting()
-		reborn.incarnation++
+		reborn.Incarnation++
 		conn, _ := w.shake(t, "b", reborn)
 		if took := ends(first) + ends(sibling); took > 0 {
 			t.Errorf("the old incarnation lived on for %v", took)
@@ -174,8 +176,8 @@ func TestNewIncarnationEndsTheOldOne(t *testing.T) {
 func TestAcceptErrorsArePassedOver(t *testing.T) {
 	bubble(t, func(t *testing.T, w *wire) {
 		w.open(t, 2, "b", func(c *Config) { c.Listener = &failing{Listener: c.Listener, times: 5} })
-		if _, a := w.shake(t, "b", greeting()); a.status != accepted {
-			t.Fatalf("got %v", a.status)
+		if _, a := w.shake(t, "b", greeting()); a.Status != link.Accepted {
+			t.Fatalf("got %v", a.Status)
 		}
 	})
 }
@@ -191,4 +193,58 @@ func (f *failing) Accept() (net.Conn, error) {
 		return nil, errors.New("too many open files")
 	}
 	return f.Listener.Accept()
+}
+
+// A frame has to arrive in time, however it trickles.
+func TestSlowWriterIsDroppedInTime(t *testing.T) {
+	bubble(t, func(t *testing.T, w *wire) {
+		w.open(t, 2, "b")
+		conn, _ := w.shake(t, "b", greeting())
+		began := time.Now()
+		sent := frame(t, message(1, 2))
+		for i := range sent {
+			if _, err := conn.Write(sent[i : i+1]); err != nil {
+				break
+			}
+			pass(4 * time.Second)
+		}
+		if took := time.Since(began); took != 16*time.Second { // the fifth byte comes too late
+			t.Errorf("dropped after %v, want 16s", took)
+		}
+	})
+}
+
+// What is claimed costs nothing; only what arrives does.
+func TestClaimedLengthAllocatesNothing(t *testing.T) {
+	n, err := Open(Config{Node: 2, Cluster: 7, Listen: "127.0.0.1:0"}, new(recorder))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	for _, length := range []byte{0xff, 0x00} { // 4 GiB, and 8 MiB less one
+		var before, after runtime.MemStats
+		least := ^uint64(0)
+		for range 10 {
+			runtime.ReadMemStats(&before)
+			conn, err := net.Dial("tcp", string(n.Addr()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := writeHello(conn, greeting()); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := readAnswer(conn); err != nil {
+				t.Fatal(err)
+			}
+			_, _ = conn.Write([]byte{length, 0x7f, 0xff, 0xff, 0, 0, 0, 0})
+			_ = conn.(*net.TCPConn).CloseWrite()
+			ends(conn)
+			_ = conn.Close()
+			runtime.ReadMemStats(&after)
+			least = min(least, after.TotalAlloc-before.TotalAlloc)
+		}
+		if least > 64<<10 {
+			t.Errorf("a frame of %#x…: %d bytes allocated, limit 64 KiB", length, least)
+		}
+	}
 }

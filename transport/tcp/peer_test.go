@@ -9,6 +9,7 @@ import (
 
 	"github.com/tidelock-raft/tidelock/core"
 	"github.com/tidelock-raft/tidelock/transport/codec"
+	"github.com/tidelock-raft/tidelock/transport/link"
 )
 
 func TestStalledPeerIsGivenUpInTime(t *testing.T) {
@@ -80,14 +81,14 @@ func TestQuietConnectionLivesUntilItExpires(t *testing.T) {
 
 func TestWrongAnswersAreNotBelieved(t *testing.T) {
 	for name, c := range map[string]struct {
-		change func(*answer)
+		change func(*link.Answer)
 		want   string
 	}{
-		"refused": {func(a *answer) { a.status = wrongCluster }, "refused: another cluster"},
-		"unknown": {func(a *answer) { a.status = 99 }, "refused: status(99)"},
-		"version": {func(a *answer) { a.version++ }, "refused: another protocol version"},
-		"cluster": {func(a *answer) { a.cluster++ }, "(it is node 2 of cluster 8, version 1)"},
-		"node":    {func(a *answer) { a.node = 5 }, "refused: another node has this address"},
+		"refused": {func(a *link.Answer) { a.Status = link.WrongCluster }, "refused: another cluster"},
+		"unknown": {func(a *link.Answer) { a.Status = 99 }, "refused: status(99)"},
+		"version": {func(a *link.Answer) { a.Version++ }, "refused: another protocol version"},
+		"cluster": {func(a *link.Answer) { a.Cluster++ }, "(it is node 2 of cluster 8, version 1)"},
+		"node":    {func(a *link.Answer) { a.Node = 5 }, "refused: another node has this address"},
 	} {
 		bubble(t, func(t *testing.T, w *wire) {
 			l := w.listen("b")
@@ -206,7 +207,7 @@ func TestMessageBehindLongBatchIsNotForgotten(t *testing.T) {
 		l := w.listen("b")
 		a, _ := w.open(t, 1, "a")
 		large := message(1, 2)
-		large.Data = make([]byte, batchBytes-1000)
+		large.Data = make([]byte, link.BatchBytes-1000)
 		a.Send("b", []core.Message{large, large, large}) // two batches, taken at once
 		conn := l.serveAs(t, accept2())
 		synctest.Wait() // the first is being written, the second waits

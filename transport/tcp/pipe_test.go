@@ -14,6 +14,7 @@ import (
 
 	"github.com/tidelock-raft/tidelock/core"
 	"github.com/tidelock-raft/tidelock/transport/codec"
+	"github.com/tidelock-raft/tidelock/transport/link"
 )
 
 // Tests in this package run on pipes and on synctest's clock: nothing is buffered, time-outs take
@@ -168,15 +169,15 @@ func (w *wire) call(t *testing.T, addr string) net.Conn {
 }
 
 // greeting is a hello that node 2 of cluster 7 accepts.
-func greeting() hello {
-	return hello{version: version, cluster: 7, from: 1, to: 2, incarnation: 99}
+func greeting() link.Hello {
+	return link.Hello{Version: link.Version, Cluster: 7, From: 1, To: 2, Incarnation: 99}
 }
 
 // shake connects a raw client and says hello.
-func (w *wire) shake(t *testing.T, addr string, h hello) (net.Conn, answer) {
+func (w *wire) shake(t *testing.T, addr string, h link.Hello) (net.Conn, link.Answer) {
 	t.Helper()
 	conn := w.call(t, addr)
-	if err := h.write(conn); err != nil {
+	if err := writeHello(conn, h); err != nil {
 		t.Fatal(err)
 	}
 	a, err := readAnswer(conn)
@@ -187,20 +188,22 @@ func (w *wire) shake(t *testing.T, addr string, h hello) (net.Conn, answer) {
 }
 
 // serveAs accepts one connection for a raw server and answers it.
-func (l *listener) serveAs(t *testing.T, a answer) net.Conn {
+func (l *listener) serveAs(t *testing.T, a link.Answer) net.Conn {
 	t.Helper()
 	conn := <-l.conns
 	t.Cleanup(func() { _ = conn.Close() })
 	if _, err := readHello(conn); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.write(conn); err != nil {
+	if err := writeAnswer(conn, a); err != nil {
 		t.Fatal(err)
 	}
 	return conn
 }
 
-func accept2() answer { return answer{version: version, cluster: 7, node: 2, incarnation: 1} }
+func accept2() link.Answer {
+	return link.Answer{Version: link.Version, Cluster: 7, Node: 2, Incarnation: 1}
+}
 
 func message(from, to core.NodeID) core.Message {
 	return core.Message{Kind: core.MsgAppend, Group: 1, From: from, To: to, Term: 1}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tidelock-raft/tidelock/core"
 	"github.com/tidelock-raft/tidelock/transport/memory"
+	"github.com/tidelock-raft/tidelock/transport/tcp"
 	"github.com/tidelock-raft/tidelock/transport/transporttest"
 )
 
@@ -66,9 +67,11 @@ func copied(msgs []core.Message, f func(*core.Message)) []core.Message {
 	return out
 }
 
-// defects maps a check to a defect that it must see. A defect may change the node's configuration
-// and inbox before it joins, and the transport behind.
-var defects = map[string]func(c *memory.Config, in *filter, b *broken){
+// A defect may change the node's configuration and inbox before it joins, and the transport behind.
+type defect = func(c *memory.Config, in *filter, b *broken)
+
+// defects maps a check to a defect that it must see.
+var defects = map[string]defect{
 	"Order": func(_ *memory.Config, _ *filter, b *broken) { // turns batches around
 		b.send = func(next core.Transport, to core.Addr, msgs []core.Message) {
 			for i := range msgs {
@@ -175,8 +178,77 @@ var defects = map[string]func(c *memory.Config, in *filter, b *broken){
 	},
 }
 
+// furtherDefects are more of them.
+var furtherDefects = map[string][]defect{
+	"Order": {
+		func(_ *memory.Config, _ *filter, b *broken) { // loses one in a hundred
+			b.send = func(next core.Transport, to core.Addr, msgs []core.Message) {
+				for i := range msgs {
+					if msgs[i].Token%100 != 50 {
+						next.Send(to, msgs[i:i+1])
+					}
+				}
+			}
+		},
+		func(_ *memory.Config, in *filter, _ *broken) { // repeats some
+			in.deliver = func(next core.Inbox, msgs []core.Message) int {
+				if msgs[0].Token%100 < 50 {
+					next.Deliver(msgs)
+				}
+				return next.Deliver(msgs)
+			}
+		},
+	},
+	"SlowPeer": {func(_ *memory.Config, _ *filter, b *broken) { // one bound for all addresses
+		total := 0
+		b.send = func(next core.Transport, to core.Addr, msgs []core.Message) {
+			if total += len(msgs); total < 3000 {
+				next.Send(to, msgs)
+			}
+		}
+	}},
+	"Big": {
+		func(_ *memory.Config, _ *filter, b *broken) { // cuts off what is too long
+			b.send = func(next core.Transport, to core.Addr, msgs []core.Message) {
+				next.Send(to, copied(msgs, func(m *core.Message) { m.Data = m.Data[:min(len(m.Data), 2<<20)] }))
+			}
+		},
+		func(_ *memory.Config, _ *filter, b *broken) { // chokes on it
+			var choked atomic.Bool
+			b.send = func(next core.Transport, to core.Addr, msgs []core.Message) {
+				for i := range msgs {
+					choked.CompareAndSwap(false, len(msgs[i].Data) > 8<<20)
+					if !choked.Load() {
+						next.Send(to, msgs[i:i+1])
+					}
+				}
+			}
+		},
+	},
+	"ManyPeers": {func(_ *memory.Config, _ *filter, b *broken) { // has room for eight
+		known := map[core.Addr]bool{}
+		b.send = func(next core.Transport, to core.Addr, msgs []core.Message) {
+			if len(known) < 8 {
+				known[to] = true
+			}
+			if known[to] {
+				next.Send(to, msgs)
+			}
+		}
+	}},
+	"Reborn": {func() defect { // nobody listens to a node that was there before
+		seen := map[core.NodeID]bool{}
+		return func(_ *memory.Config, _ *filter, b *broken) {
+			if seen[b.id] {
+				b.send = func(core.Transport, core.Addr, []core.Message) {}
+			}
+			seen[b.id] = true
+		}
+	}()},
+}
+
 // opener returns nodes on a network of their own, with a defect if it is not nil.
-func opener(defect func(*memory.Config, *filter, *broken)) transporttest.Open {
+func opener(defect defect) transporttest.Open {
 	network := memory.NewNetwork()
 	named := 0
 	return func(n transporttest.Node, inbox core.Inbox) (core.Transport, core.Addr, error) {
@@ -205,17 +277,52 @@ func TestEveryCheckSeesItsDefect(t *testing.T) {
 			if err := sound.Verify(c); err != nil {
 				t.Errorf("a sound transport does not pass: %v", err)
 			}
-			suite := transporttest.Suite{
-				Open: opener(defects[c.Name]), Patience: 2 * time.Second, Quiet: 20 * time.Millisecond,
+			bad := furtherDefects[c.Name]
+			if first := defects[c.Name]; first != nil {
+				bad = append([]defect{first}, bad...)
 			}
-			switch err := suite.Verify(c); {
-			case err == nil:
-				t.Error("a broken transport passes")
-			case !strings.Contains(err.Error(), c.Rule):
-				t.Errorf("got %v, want it to name the rule %q", err, c.Rule)
-			default:
-				t.Log(err)
+			if len(bad) == 0 {
+				t.Error("nothing proves this check")
+			}
+			for i, d := range bad {
+				suite := transporttest.Suite{
+					Open: opener(d), Patience: 2 * time.Second, Quiet: 20 * time.Millisecond,
+				}
+				switch err := suite.Verify(c); {
+				case err == nil:
+					t.Errorf("broken transport %d passes", i)
+				case !strings.Contains(err.Error(), c.Rule):
+					t.Errorf("got %v, want it to name the rule %q", err, c.Rule)
+				default:
+					t.Log(err)
+				}
 			}
 		})
+	}
+}
+
+// A transport over TCP that waits for ever does not see that the network is silent.
+func TestHalfOpenSeesItsDefect(t *testing.T) {
+	for _, idle := range []time.Duration{time.Second, time.Hour} {
+		suite := transporttest.Suite{
+			Open: func(n transporttest.Node, in core.Inbox) (core.Transport, core.Addr, error) {
+				transport, err := tcp.Open(tcp.Config{
+					Node: n.ID, Cluster: n.Cluster, Listen: "127.0.0.1:0", IdleTimeout: idle,
+					WriteTimeout: idle,
+				}, in)
+				if err != nil {
+					return nil, "", err
+				}
+				return transport, transport.Addr(), nil
+			},
+		}
+		if idle == time.Hour {
+			suite.Patience = 2 * time.Second
+		}
+		for _, c := range transporttest.RelayChecks() {
+			if err := suite.Verify(c); (err != nil) != (idle == time.Hour) {
+				t.Errorf("idle time-out %v: got %v", idle, err)
+			}
+		}
 	}
 }

@@ -53,11 +53,18 @@ func Checks() []Check {
 		{"Bounded", "The queue for each address is bounded.", checkBounded},
 		{"CallersSlice", "The slice is the caller's again when Send returns.", checkCallersSlice},
 		{"ReadOnlyForEver", "What the messages point to is read-only for ever.", checkReadOnly},
+		{"SlowPeer", "The queue for each address is bounded: a slow node holds up no other.",
+			checkSlowPeer},
+		{"Big", "It never alters one, however big; what does not fit is dropped.", checkBig},
+		{"ManyPeers", "Transport carries messages between nodes, however many they are.",
+			checkManyPeers},
 		{"FullInbox", "Deliver returns how many of them, counted from the first, found room; " +
 			"a transport drops the rest or waits before it reads on.", checkFullInbox},
 		{"Unreachable", "Unreachable tells that messages to this address were or will be lost: " +
 			"a connection broke or could not be made.", checkUnreachable},
 		{"Reconnect", "A Transport may lose messages, but carries those that follow.", checkReconnect},
+		{"Reborn", "A Transport carries the messages of a node that was started anew, and no others.",
+			checkReborn},
 		{"ForeignCluster", "It never accepts one from another cluster.", checkForeignCluster},
 		{"WrongNode", "Send hands messages for one node over; no other gets them.", checkWrongNode},
 		{"Impostor", "It never invents one: nobody speaks for another node.", checkImpostor},

@@ -259,6 +259,7 @@ func (c *conn) gather(limit int) error {
 		c.batch = append(c.batch, core.Request{
 			Group: request.Group, Kind: kinds[request.Op], Level: request.Level,
 			Local: request.Local, Data: request.Data, Token: request.ID, Caller: c,
+			AtLeast: request.AtLeast, MaxStale: request.MaxStale,
 		})
 	}
 	return nil
@@ -269,17 +270,19 @@ var kinds = [...]core.RequestKind{
 	wire.OpCommand: core.RequestCommand,
 	wire.OpQuery:   core.RequestQuery,
 	wire.OpResync:  core.RequestResync,
+
+	wire.OpChange:   core.RequestChange,
+	wire.OpTransfer: core.RequestTransfer,
 }
 
 // answer answers a request that is not for the service.
 func (c *conn) answer(r *wire.Request) (wire.Reply, bool) {
-	level := r.Level == core.Linearizable || r.Level == core.Stale
 	switch {
 	case r.Op == wire.OpStatus:
 		return c.status(r.ID), true
 	case len(r.Data) > c.server.config.MaxRequestBytes:
 		return wire.Reply{ID: r.ID, Outcome: wire.OutcomeTooLarge}, true
-	case r.Op == wire.OpCommand, r.Op == wire.OpResync, r.Op == wire.OpQuery && level:
+	case int(r.Op) < len(kinds) && kinds[r.Op] != 0 && (r.Op != wire.OpQuery || r.Level.Valid()):
 		return wire.Reply{}, false
 	}
 	return wire.Reply{ID: r.ID, Outcome: wire.OutcomeInvalid}, true

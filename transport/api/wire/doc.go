@@ -24,19 +24,24 @@
 //	0   length    4        of the payload, ≤ the limit of the direction
 //	4   payload   length   one msgpack array
 //
-// A request is an array of 6, a reply an array of 8:
+// A request is an array of 6 or 8, a reply an array of 8:
 //
 //	id       uint   the client's number for it;     id       uint   as asked; zero: about the
 //	                never zero, unique in flight                    connection, see below
 //	op       uint   1 command 2 query 3 status      outcome  uint   see Outcome
-//	                4 resync
+//	                4 resync 5 change 6 transfer
 //	group    uint                                   leader   uint   node id; zero: unknown
-//	level    uint   1 linearizable 2 stale;         api      str    the leader's API address
-//	                0 for what is no query          index    uint   of the entry, or applied
+//	level    uint   1 linearizable 2 stale          api      str    the leader's API address
+//	                3 lease 4 bounded;              index    uint   of the entry, or applied
+//	                0 for what is no query
 //	flags    uint   bit 0: local                    code     str    of a failure
-//	data     bin    in the machine's encoding       message  str    of a failure or an error
-//	                                                value    bin    in the machine's encoding;
-//	                                                                status: JSON, core.NodeStatus
+//	data     bin    in the machine's encoding;      message  str    of a failure or an error
+//	                change: JSON, core.Change;      value    bin    of what was asked:
+//	                transfer: JSON, core.Transfer           in the machine's encoding;
+//	least    uint   for a query: applied is to be           status: JSON, core.NodeStatus;
+//	                at least this; or missing               change: JSON, core.ChangeReport;
+//	stale    uint   for level 4: how old the                transfer: JSON, core.Transfer
+//	                answer may be, in ns; or missing
 //
 // A client may send on without waiting for replies, up to the window; replies come in any order.
 // Encoders write the shortest form of each number and length; decoders take every form.

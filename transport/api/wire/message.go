@@ -23,6 +23,7 @@ const (
 const (
 	headerBytes   = 4
 	requestFields = 6
+	longerFields  = 8 // of a request that says more about a query
 	replyFields   = 8
 	flagLocal     = 1
 )
@@ -39,6 +40,9 @@ const (
 	OpQuery   Op = 2 // read the state
 	OpStatus  Op = 3 // describe the node, in JSON
 	OpResync  Op = 4 // replace the node's state by the leader's
+
+	OpChange   Op = 5 // change the membership: core.Change in JSON, core.ChangeReport back
+	OpTransfer Op = 6 // hand leadership over: core.Transfer in JSON
 )
 
 // Request is what a client sends.
@@ -49,6 +53,9 @@ type Request struct {
 	Level core.ReadLevel
 	Local bool
 	Data  []byte
+
+	AtLeast  core.Index // of a query
+	MaxStale int64      // of a query, in nanoseconds; not negative
 }
 
 // Reply is what a server sends.
@@ -66,7 +73,11 @@ type Reply struct {
 // AppendFrame appends r as one frame to dst.
 func (r *Request) AppendFrame(dst []byte) []byte {
 	start := len(dst)
-	dst = append(dst, 0, 0, 0, 0, fixArray|requestFields)
+	fields := byte(requestFields)
+	if r.AtLeast != 0 || r.MaxStale != 0 {
+		fields = longerFields
+	}
+	dst = append(dst, 0, 0, 0, 0, fixArray|fields)
 	dst = appendUint(dst, r.ID)
 	dst = appendUint(dst, uint64(r.Op))
 	dst = appendUint(dst, uint64(r.Group))
@@ -77,6 +88,10 @@ func (r *Request) AppendFrame(dst []byte) []byte {
 	}
 	dst = appendUint(dst, flags)
 	dst = appendBytes(dst, r.Data)
+	if fields == longerFields {
+		dst = appendUint(dst, uint64(r.AtLeast))
+		dst = appendUint(dst, uint64(r.MaxStale))
+	}
 	return finish(dst, start)
 }
 
@@ -117,13 +132,18 @@ func cut(s string) string {
 // ErrMalformed.
 func (r *Request) Decode(payload []byte) error {
 	d := decoder{rest: payload}
-	d.array(requestFields)
+	fields := d.array(requestFields, longerFields)
 	r.ID = d.uint(math.MaxUint64)
 	r.Op = Op(d.uint(math.MaxUint8))
 	r.Group = core.GroupID(d.uint(math.MaxUint64))
 	r.Level = core.ReadLevel(d.uint(math.MaxUint8))
 	r.Local = d.uint(flagLocal) == flagLocal
 	r.Data = d.bytes()
+	r.AtLeast, r.MaxStale = 0, 0
+	if fields == longerFields {
+		r.AtLeast = core.Index(d.uint(math.MaxUint64))
+		r.MaxStale = int64(d.uint(math.MaxInt64))
+	}
 	if d.err == nil && r.ID == 0 {
 		d.err = errors.New("request has id zero")
 	}
@@ -135,7 +155,7 @@ func (r *Request) Decode(payload []byte) error {
 // ErrMalformed.
 func (r *Reply) Decode(payload []byte) error {
 	d := decoder{rest: payload}
-	d.array(replyFields)
+	d.array(replyFields, replyFields)
 	r.ID = d.uint(math.MaxUint64)
 	r.Outcome = Outcome(d.uint(math.MaxUint8))
 	r.Leader = core.NodeID(d.uint(math.MaxUint64))

@@ -101,7 +101,8 @@ func (d *decoder) wrong(what string, got byte) {
 	}
 }
 
-func (d *decoder) array(want int) {
+// array reads how many elements follow: one of two numbers.
+func (d *decoder) array(want, or uint64) uint64 {
 	n, first := uint64(0), d.first()
 	switch {
 	case first&0xf0 == fixArray:
@@ -111,9 +112,10 @@ func (d *decoder) array(want int) {
 	default:
 		d.wrong("an array", first)
 	}
-	if d.err == nil && n != uint64(want) {
+	if d.err == nil && n != want && n != or {
 		d.err = fmt.Errorf("array of %d, want %d", n, want)
 	}
+	return n
 }
 
 func (d *decoder) uint(limit uint64) uint64 {

@@ -28,6 +28,10 @@ var (
 		ID: 1 << 40, Op: wire.OpQuery, Group: 300, Level: core.Stale, Local: true,
 		Data: []byte("get a"),
 	}
+	longRequest = wire.Request{
+		ID: 5, Op: wire.OpQuery, Group: 1, Level: core.Bounded, Local: true, Data: []byte("get a"),
+		AtLeast: 1 << 33, MaxStale: 1e9,
+	}
 	fullReply = wire.Reply{
 		ID: 1 << 40, Outcome: wire.OutcomeFailure, Leader: 200, API: "10.0.0.1:8101", Index: 70000,
 		Code: "conflict", Message: strings.Repeat("value has changed ", 20), Value: []byte("b"),
@@ -42,7 +46,8 @@ func TestFormatIsStable(t *testing.T) {
 	}
 	for name, got := range map[string][]byte{
 		"request": fullRequest.AppendFrame(nil), "reply": fullReply.AppendFrame(nil),
-		"hello": hello.Append(nil), "welcome": welcome.Append(nil),
+		"longer": longRequest.AppendFrame(nil),
+		"hello":  hello.Append(nil), "welcome": welcome.Append(nil),
 	} {
 		path := filepath.Join("testdata", name+".golden")
 		if *rewrite {
@@ -75,6 +80,10 @@ func TestPayloadIsMsgpack(t *testing.T) {
 	}{
 		"request": {fullRequest.AppendFrame(nil), []any{
 			uint64(1 << 40), uint64(2), uint64(300), uint64(2), uint64(1), []byte("get a"),
+		}},
+		"longer": {longRequest.AppendFrame(nil), []any{
+			uint64(5), uint64(2), uint64(1), uint64(4), uint64(1), []byte("get a"),
+			uint64(1 << 33), uint64(1e9),
 		}},
 		"reply": {r.AppendFrame(nil), []any{
 			r.ID, uint64(1), uint64(200), r.API, uint64(70000), r.Code, r.Message, r.Value,
@@ -124,6 +133,8 @@ func TestDecodeUndoesAppend(t *testing.T) {
 			Group: core.GroupID(rapid.Uint64().Draw(t, "group")),
 			Level: core.ReadLevel(rapid.Byte().Draw(t, "level")),
 			Local: rapid.Bool().Draw(t, "local"), Data: drawBytes(t, "data"),
+			AtLeast:  core.Index(rapid.Uint64().Draw(t, "at least")),
+			MaxStale: rapid.Int64Min(0).Draw(t, "max stale"),
 		}
 		var gotRequest wire.Request
 		if err := gotRequest.Decode(request.AppendFrame(nil)[4:]); err != nil {
@@ -377,6 +388,7 @@ func TestCodecDoesNotAllocate(t *testing.T) {
 
 func FuzzRequest(f *testing.F) {
 	f.Add(fullRequest.AppendFrame(nil)[4:])
+	f.Add(longRequest.AppendFrame(nil)[4:])
 	f.Add([]byte{0x96, 1, 1, 1, 0, 0, 0xc4, 0})
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		var r, again wire.Request

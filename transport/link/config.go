@@ -1,4 +1,4 @@
-package tcp
+package link
 
 import (
 	"cmp"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/tidelock-raft/tidelock/core"
 	"github.com/tidelock-raft/tidelock/transport/codec"
+	"github.com/tidelock-raft/tidelock/transport/secure"
 )
 
 // Config says who a node is and what bounds its network. Node, Cluster and one of Listen and
@@ -19,6 +20,8 @@ type Config struct {
 	Cluster core.ClusterID
 	Listen  string       // host:port; port 0 lets the system choose
 	Limits  codec.Limits // the same at all nodes
+	TLS     secure.Files // none: a peer is who it says
+	Version uint16       // of the protocol; default Version
 	Seed    uint64       // of the jitter of back-offs
 	Logger  *slog.Logger // default: none
 
@@ -37,9 +40,10 @@ type Config struct {
 
 	// Listener replaces Listen; the transport closes it.
 	Listener net.Listener
-	// Dial replaces a plain TCP connection.
+	// Dial replaces a plain TCP connection; TLS is put on top of it.
 	Dial func(ctx context.Context, addr string) (net.Conn, error)
-	// Verify, if set, is asked on both sides whether the connection may speak for this node.
+	// Verify, if set, is asked on both sides whether the connection may speak for this node. With
+	// TLS the certificate is asked beforehand.
 	Verify func(conn net.Conn, node core.NodeID) error
 }
 
@@ -47,16 +51,16 @@ type Config struct {
 func (c Config) Validate() error {
 	switch {
 	case c.Node == 0:
-		return errors.New("tcp: Config.Node is zero")
+		return errors.New("Config.Node is zero")
 	case c.Cluster == 0:
-		return errors.New("tcp: Config.Cluster is zero")
+		return errors.New("Config.Cluster is zero")
 	case c.Listen == "" && c.Listener == nil:
-		return errors.New("tcp: Config.Listen is empty")
+		return errors.New("Config.Listen is empty")
 	case min(c.QueueMessages, c.QueueBytes, c.MaxPeers, c.MaxInbound, c.MaxPending) < 0:
-		return errors.New("tcp: a bound in Config is negative")
+		return errors.New("a bound in Config is negative")
 	case min(c.HandshakeTimeout, c.WriteTimeout, c.IdleTimeout, c.ExpireAfter, c.RetryMin,
 		c.RetryMax) < 0:
-		return errors.New("tcp: a time in Config is negative")
+		return errors.New("a time in Config is negative")
 	}
 	return nil
 }
@@ -73,6 +77,8 @@ func (c Config) orDefaults() Config {
 	c.ExpireAfter = cmp.Or(c.ExpireAfter, 5*time.Minute)
 	c.RetryMin = cmp.Or(c.RetryMin, 20*time.Millisecond)
 	c.RetryMax = max(cmp.Or(c.RetryMax, time.Second), c.RetryMin)
+	c.Limits = c.Limits.OrDefaults()
+	c.Version = cmp.Or(c.Version, Version)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

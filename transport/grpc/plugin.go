@@ -1,0 +1,8 @@
+package grpc
+
+import (
+	"github.com/tidelock-raft/tidelock/plugins"
+	"github.com/tidelock-raft/tidelock/transport/link"
+)
+
+func init() { plugins.RegisterTransport("grpc", link.Plugin(Open)) }
