@@ -1,8 +1,10 @@
-// Package examples holds machines to start from, each in a folder with a transcript of its use. The
-// test of this package runs every transcript; `raft-node --script FILE` runs the machines.
+// Package examples holds machines to start from, each in a folder with a transcript of its use and
+// with tests. The tests of this package run all of them; so does `tidelock test examples`, and
+// `raft-node --script FILE` runs the machines.
 //
-//	bank     accounts whose sum never changes; typed failures; an invariant
-//	invoice  a machine of two files
-//	lock     locks that expire by the log's own clock
-//	queue    a work queue with acknowledgements
+//	bank      accounts whose sum never changes; typed failures; an invariant
+//	invoice   a machine of two files
+//	lock      locks that expire by the log's own clock
+//	queue     a work queue with acknowledgements
+//	reminder  timers, and events that tell of them
 package examples

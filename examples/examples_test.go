@@ -10,6 +10,7 @@ import (
 
 	"github.com/tidelock-raft/tidelock/core"
 	"github.com/tidelock-raft/tidelock/scripting"
+	"github.com/tidelock-raft/tidelock/scripting/luatest"
 )
 
 // TestExamplesDoWhatTheirTranscriptsSay runs NAME/NAME.txt against NAME/NAME.lua.
@@ -35,6 +36,35 @@ func TestExamplesDoWhatTheirTranscriptsSay(t *testing.T) {
 				t.Fatal(err)
 			}
 			run(t, machine, strings.Split(string(transcript), "\n"))
+		})
+	}
+}
+
+// TestExamplesPassTheirTests runs NAME/NAME_test.lua, which every NAME/NAME.lua has, and random
+// commands of its workload.
+func TestExamplesPassTheirTests(t *testing.T) {
+	scripts, err := filepath.Glob("*/*.lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range scripts {
+		folder, name := filepath.Split(path)
+		if name != filepath.Base(folder)+".lua" {
+			continue
+		}
+		t.Run(path, func(t *testing.T) {
+			f, err := luatest.Load(luatest.Beside(path))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, test := range f.Tests {
+				if err := f.Run(test, func(line string) { t.Log(line) }); err != nil {
+					t.Errorf("%s: %v", test.Name, err)
+				}
+			}
+			if _, err := f.Random(500, 1); err != nil {
+				t.Error(err)
+			}
 		})
 	}
 }

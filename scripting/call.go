@@ -58,11 +58,14 @@ func openCall(data []byte) (call, error) {
 	if err != nil || head.Kind != value.Array || head.Len == 0 {
 		return c, errors.New("a call is an array of a name and arguments")
 	}
-	name, err := c.r.Next()
-	if err != nil || name.Kind != value.String {
-		return c, errors.New("a call begins with a name")
+	name, ok := c.r.Text()
+	if !ok {
+		token, err := c.r.Next()
+		if name = token.Bytes; err != nil || token.Kind != value.String {
+			return c, errors.New("a call begins with a name")
+		}
 	}
-	c.name, c.arguments = name.Bytes, head.Len-1
+	c.name, c.arguments = name, head.Len-1
 	if c.arguments > MaxArguments {
 		return c, fmt.Errorf("%d arguments, at most %d are allowed", c.arguments, MaxArguments)
 	}

@@ -3,6 +3,7 @@ package scripting
 import (
 	"math"
 	"math/bits"
+	"strings"
 	"sync/atomic"
 
 	"github.com/tidelock-raft/tidelock/core"
@@ -169,7 +170,7 @@ func (e *effects) commit() {
 		lo := string(e.eventKey(e.events))
 		e.page = e.live.Page(e.page[:0], eventsAt, lo, "", len(e.made))
 		for _, p := range e.page {
-			e.batch = append(e.batch, eventOf(p))
+			e.batch = append(e.batch, eventOf(state.Pair{Key: p.Key, Val: strings.Clone(p.Val)}))
 		}
 	}
 	e.events += len(e.made)
@@ -215,7 +216,7 @@ func (e *effects) findSoonest() {
 		e.due.Store(noTimer)
 		return
 	}
-	e.soonest = e.page[0].Key
+	e.soonest = strings.Clone(e.page[0].Key)
 	e.due.Store(timerOf(e.soonest).due)
 }
 

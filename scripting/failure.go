@@ -2,6 +2,7 @@ package scripting
 
 import (
 	"errors"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -27,8 +28,11 @@ const (
 // errLimit marks errors that are failures of the code Limit.
 var errLimit = errors.New("scripting: more than a call may use")
 
+// failed copies what it is told, for it may be part of what the state holds now.
 func failed(code, message string) core.Result {
-	return core.Result{Failure: &core.Failure{Code: code, Message: clip(message, maxMessage)}}
+	return core.Result{Failure: &core.Failure{
+		Code: strings.Clone(code), Message: strings.Clone(clip(message, maxMessage)),
+	}}
 }
 
 // failedBy is failed, unless a limit is what failed.

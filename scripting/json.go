@@ -212,7 +212,7 @@ func (d *jsonDecoder) array(depth int) (lua.LValue, error) {
 }
 
 func (d *jsonDecoder) object(depth int) (lua.LValue, error) {
-	t := d.s.vm.L.CreateTable(0, 1)
+	t, null := d.s.vm.L.CreateTable(0, 1), map[string]bool(nil)
 	if err := d.s.take(0, pairCost); err != nil || d.take('}') {
 		return t, err
 	}
@@ -221,8 +221,14 @@ func (d *jsonDecoder) object(depth int) (lua.LValue, error) {
 		if err != nil {
 			return nil, err
 		}
-		if t.RawGetString(key) != lua.LNil {
+		if t.RawGetString(key) != lua.LNil || null[key] {
 			return nil, fmt.Errorf("the key %q comes twice", key)
+		}
+		if v == lua.LNil { // leaves no trace in t
+			if err := d.s.take(1, pairCost); err != nil {
+				return nil, err
+			}
+			null = noted(null, key)
 		}
 		d.s.vm.Store(t, lua.LString(key), v)
 		if d.take('}') {
@@ -232,6 +238,15 @@ func (d *jsonDecoder) object(depth int) (lua.LValue, error) {
 			return nil, d.wrong()
 		}
 	}
+}
+
+// noted adds a key to a set, which is nil as long as it is empty.
+func noted[K comparable](set map[K]bool, key K) map[K]bool {
+	if set == nil {
+		set = map[K]bool{}
+	}
+	set[key] = true
+	return set
 }
 
 func (d *jsonDecoder) pair(depth int) (key string, v lua.LValue, err error) {

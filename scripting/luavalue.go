@@ -28,6 +28,9 @@ const (
 // memory. Tables are filled in the order of the source, which for stored values is the order of
 // keys: pairs shows it.
 func (s *script) decode(r *value.Reader, depth int) (lua.LValue, error) {
+	if b, ok := r.Text(); ok {
+		return s.strings.Make(text(b)), nil
+	}
 	t, err := r.Next()
 	if err != nil {
 		return nil, err
@@ -38,7 +41,7 @@ func (s *script) decode(r *value.Reader, depth int) (lua.LValue, error) {
 	case value.Number:
 		return lua.LNumber(t.Number), nil
 	case value.String:
-		return lua.LString(text(t.Bytes)), nil
+		return s.strings.Make(text(t.Bytes)), nil
 	case value.Array, value.Map:
 		if depth >= value.MaxDepth {
 			return nil, errDepth
@@ -79,7 +82,7 @@ func (s *script) decodeMap(r *value.Reader, n, depth int) (lua.LValue, error) {
 	if err := s.take(n, 64+n*pairCost); err != nil {
 		return nil, err
 	}
-	t := s.vm.L.CreateTable(0, n)
+	t, null := s.vm.L.CreateTable(0, n), map[lua.LValue]bool(nil)
 	for range n {
 		k, err := r.Next()
 		if err == nil {
@@ -99,8 +102,11 @@ func (s *script) decodeMap(r *value.Reader, n, depth int) (lua.LValue, error) {
 		if err != nil {
 			return nil, err
 		}
-		if t.RawGet(key) != lua.LNil {
+		if t.RawGet(key) != lua.LNil || null[key] {
 			return nil, fmt.Errorf("%w: a key comes twice", value.ErrInvalid)
+		}
+		if v == lua.LNil {
+			null = noted(null, key)
 		}
 		t.RawSet(key, v)
 	}

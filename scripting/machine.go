@@ -129,6 +129,18 @@ func (m *Machine) Commands() []string { return slices.Sorted(maps.Keys(m.writer.
 // Queries lists the names of the queries.
 func (m *Machine) Queries() []string { return slices.Sorted(maps.Keys(m.writer.queries)) }
 
+// Parameters is how many parameters a command or query names.
+func (m *Machine) Parameters(name string) int {
+	f := m.writer.commands[name]
+	if f == nil {
+		f = m.writer.queries[name]
+	}
+	if f == nil {
+		return 0
+	}
+	return int(f.Proto.NumParameters)
+}
+
 // Digest names the state: equal states have equal digests, whatever their histories.
 func (m *Machine) Digest() uint64 {
 	return max(1, m.space.Digest()+m.effects.digest()+m.now.Load().digest)

@@ -35,6 +35,7 @@ type script struct {
 	effects *effects     // of the command; nil: it may have none
 	loops   []*state.View
 	wrote   bool // since the last of loops was made
+	strings sandbox.Strings
 	key     []byte
 	buf     []byte
 	page    []state.Pair

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -189,7 +190,7 @@ func (e *effects) takeDue(now int64) (state.Pair, bool) {
 		return state.Pair{}, false
 	}
 	e.page = e.live.Page(e.page[:0], timersAt, e.soonest, "", 1)
-	timer := e.page[0]
+	timer := state.Pair{Key: strings.Clone(e.page[0].Key), Val: strings.Clone(e.page[0].Val)}
 	e.space.Set(timersAt, raw(timer.Key), nil)
 	e.changed = true
 	e.commit()

@@ -1,6 +1,7 @@
 -- bank: accounts. Money moves between them and never appears or vanishes.
 
 local accounts = state.map("accounts")
+local total = state.value("total", 0) -- of all that was paid in
 
 local function amount_of(n)
   if type(n) ~= "number" or n <= 0 or n % 1 ~= 0 then
@@ -23,6 +24,7 @@ return {
     open = function(name, amount)
       if accounts:has(name) then fail("exists", "there is an account " .. name) end
       accounts:set(name, amount_of(amount))
+      total:set(total:get() + amount)
       return amount
     end,
 
@@ -37,16 +39,15 @@ return {
 
   queries = {
     balance = balance,
-    total = function()
-      local sum = 0
-      for _, held in accounts:pairs() do sum = sum + held end
-      return sum
-    end,
+    total = function() return total:get() end,
   },
 
   invariant = function()
+    local sum = 0
     for name, held in accounts:pairs() do
       if held < 0 then fail("negative", name .. " owes money") end
+      sum = sum + held
     end
+    if sum ~= total:get() then fail("unbalanced", sum .. " is held, not " .. total:get()) end
   end,
 }

@@ -13,7 +13,9 @@ return {
   commands = {
     bill = function(number, amount)
       if open:has(number) then fail("exists", "invoice " .. number .. " is open") end
-      open:set(number, money.cents(amount))
+      local cents = money.cents(amount)
+      if cents == 0 then fail("bad_amount", "there is nothing to pay") end
+      open:set(number, cents)
     end,
 
     pay = function(number, amount)

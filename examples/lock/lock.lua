@@ -16,6 +16,7 @@ return {
 
   commands = {
     acquire = function(name, owner, ttl_ms)
+      if type(owner) ~= "string" then fail("bad_arguments", "an owner is a string") end
       local lock = held(name)
       if lock and lock.owner ~= owner then fail("held", "held by " .. lock.owner) end
       if not lock then
@@ -40,4 +41,12 @@ return {
       return lock and lock.owner
     end,
   },
+
+  invariant = function()
+    local seen = {}
+    for name, lock in locks:pairs() do
+      assert(lock.owner and lock.fence <= fences:get() and not seen[lock.fence], name)
+      seen[lock.fence] = true
+    end
+  end,
 }

@@ -18,6 +18,7 @@ return {
     end,
 
     take = function(worker)
+      if type(worker) ~= "string" then fail("bad_arguments", "a worker is a string") end
       for number, job in jobs:pairs() do
         if not job.worker or job.since + patience_ms <= ctx.time() then
           job.worker, job.since = worker, ctx.time()
@@ -37,4 +38,11 @@ return {
   queries = {
     len = function() return jobs:len() end,
   },
+
+  invariant = function()
+    for number, job in jobs:pairs() do
+      assert(number <= last:get(), "job " .. number .. " was never pushed")
+      assert(not job.worker == not job.since, "job " .. number .. " is with nobody, or since never")
+    end
+  end,
 }

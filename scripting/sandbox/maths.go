@@ -55,19 +55,28 @@ func random(v *VM) int {
 		v.L.RaiseError("math.random may be used in commands only: " +
 			"it is seeded from the log entry, and here is none")
 	}
-	lo, hi := 1, 0
+	lo, hi := int64(1), int64(0)
 	switch v.L.GetTop() {
 	case 0:
 		return v.give(lua.LNumber(float64(v.draw()>>11) / (1 << 53)))
 	case 1:
-		hi = v.Integer(1)
+		hi = v.whole(1)
 	default:
-		lo, hi = v.Integer(1), v.Integer(2)
+		lo, hi = v.whole(1), v.whole(2)
 	}
 	if hi < lo {
 		v.L.ArgError(v.L.GetTop(), "interval is empty")
 	}
-	return v.give(lua.LNumber(lo + int(v.draw()%uint64(hi-lo+1))))
+	return v.give(lua.LNumber(lo + int64(v.draw()%uint64(hi-lo+1))))
+}
+
+// whole returns argument i cut to an integer; one beyond 53 bits is an error.
+func (v *VM) whole(i int) int64 {
+	f := math.Trunc(v.number(i))
+	if !(math.Abs(f) <= 1<<53) {
+		v.L.ArgError(i, "not within 2^53")
+	}
+	return int64(f)
 }
 
 // draw is a step of SplitMix64: a counter with a good scrambler.

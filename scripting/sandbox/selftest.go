@@ -11,12 +11,15 @@ import (
 )
 
 // SelfTest proves, once in a process, that the gopher-lua that is linked can be metered: that it is
-// laid out as the meter believes, asks before each instruction, and is stopped at the same one
+// laid out as this package believes, asks before each instruction, and is stopped at the same one
 // every time. A node must run no script otherwise.
 func SelfTest() error { return selfTestRegistry() }
 
 var selfTestRegistry = sync.OnceValue(func() error {
 	err := checkLayouts(reflect.TypeFor[lua.LTable]())
+	if err == nil {
+		err = checkStrings()
+	}
 	if err == nil {
 		err = checkMeter()
 	}
@@ -34,6 +37,17 @@ func checkLayouts(realTable reflect.Type) error {
 	}
 	return errors.Join(sameLayout(reflect.TypeFor[frame](), field.Type.Elem()),
 		sameLayout(reflect.TypeFor[table](), realTable))
+}
+
+// checkStrings makes strings in the way of this package and in Go's own.
+func checkStrings() error {
+	var made Strings
+	for _, text := range []string{"", "a", strings.Repeat("b", 300)} {
+		if got, ok := made.Make(text).(lua.LString); !ok || string(got) != text {
+			return fmt.Errorf("a string of %d bytes is not one in Lua", len(text))
+		}
+	}
+	return nil
 }
 
 // checkMeter runs programs whose cost is known.

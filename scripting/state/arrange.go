@@ -21,7 +21,7 @@ func (s *Space) Arrange(names []string) (undo func(), err error) {
 	for _, name := range names {
 		i := slices.IndexFunc(was, func(c *collection) bool { return c.name == name })
 		if i < 0 {
-			now = append(now, newCollection(name))
+			now = append(now, newCollection(name, 0))
 		} else {
 			now = append(now, was[i])
 		}
@@ -52,16 +52,13 @@ func (v *View) Copy() *Space {
 	s := New(nil)
 	var page []Pair
 	for i, c := range v.all {
-		in := s.add(c.name)
+		in := s.add(c.name, v.Len(i))
 		for lo := ""; ; lo = page[len(page)-1].Key + "\x00" {
 			if page = v.Page(page[:0], i, lo, "", pageSize); len(page) == 0 {
 				break
 			}
 			for _, p := range page {
-				it := &item{key: p.Key}
-				s.assign(in, it, p.Val)
-				in.items[p.Key] = it
-				in.order.Load(p.Key, it)
+				s.load(in, raw(p.Key), raw(p.Val))
 			}
 		}
 	}

@@ -30,10 +30,7 @@ func absorb(h uint64, s string) uint64 {
 }
 
 // word reads eight bytes.
-func word(s string) uint64 {
-	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-}
+func word(s string) uint64 { return binary.LittleEndian.Uint64(raw(s)) }
 
 func fold(a, b uint64) uint64 {
 	hi, lo := bits.Mul64(a, b)

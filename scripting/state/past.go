@@ -1,47 +1,52 @@
 package state
 
+import "unsafe"
+
 // stale is an item that had an older value, or none, from epoch on: when no view is older than
-// that, it can forget.
+// that, it can forget. An item stands there once at most, and is not removed while it does.
 type stale struct {
-	in    *collection
-	at    *item
+	place
 	epoch uint64
 }
 
-// The steps of sweeping done by a write, a commit, and a new view.
+// The steps of sweeping done by a commit, and for each of its writes.
 const (
-	sweepPerWrite  = 2
 	sweepPerCommit = 8
-	sweepPerView   = 64
+	sweepPerWrite  = 2
 )
 
-// keepPast is called before it is written: the present value moves to the past if a view needs it.
-func (s *Space) keepPast(c *collection, it *item) {
-	if it.epoch == s.epoch || len(s.views) == 0 && it.past == nil {
+// keepPast is called before an item is written: the present value moves to the past if a view
+// needs it.
+func (s *Space) keepPast(ch *change, it *item) {
+	if it.epoch == s.epoch || !s.needed(it.epoch, s.epoch) {
 		return
 	}
-	it.past = s.prune(it.past, it.epoch)
-	if !s.needed(it.epoch, s.epoch) {
-		return
+	at := s.slab.alloc(int(unsafe.Sizeof(past{})))
+	*s.past(at) = past{val: it.val, epoch: it.epoch, older: it.past}
+	it.past, ch.kept = at, true
+	if it.flags&queued == 0 {
+		it.flags |= queued
+		s.stale = append(s.stale, stale{ch.place, s.epoch})
 	}
-	it.past = &past{val: it.val, epoch: it.epoch, older: it.past}
-	s.stale = append(s.stale, stale{c, it, s.epoch})
 }
 
-// prune returns what views need of a chain whose first part was replaced in epoch hi. It copies
-// what it shortens, for the journal may hold the chain as it was.
-func (s *Space) prune(p *past, hi uint64) *past {
-	if p == nil {
-		return nil
+// prune forgets what of an item's past no view needs.
+func (s *Space) prune(p place, it *item) {
+	hi := it.epoch
+	for link := &it.past; *link != 0; {
+		older := s.past(*link)
+		needed := s.needed(older.epoch, hi)
+		if hi = older.epoch; needed {
+			link = &older.older
+			continue
+		}
+		at := *link
+		if *link = older.older; older.val != 0 {
+			s.slab.free(older.val)
+		}
+		s.slab.free(at)
 	}
-	older := s.prune(p.older, p.epoch)
-	switch {
-	case !s.needed(p.epoch, hi):
-		return older
-	case older == p.older:
-		return p
-	}
-	return &past{val: p.val, epoch: p.epoch, older: older}
+	s.settle(p, it)
 }
 
 // sweep forgets what no view needs any more, in at most so many steps.
@@ -49,23 +54,20 @@ func (s *Space) sweep(steps int) {
 	for ; steps > 0 && s.swept < len(s.stale); steps-- {
 		st := s.stale[s.swept]
 		if len(s.views) > 0 && s.views[0] < st.epoch {
-			return
+			break
 		}
-		s.stale[s.swept] = stale{}
 		s.swept++
-		s.forget(st)
+		it := s.item(st.at)
+		if s.prune(st.place, it); it.past != 0 {
+			s.stale = append(s.stale, stale{st.place, s.epoch})
+			continue
+		}
+		it.flags &^= queued
+		s.settle(st.place, it)
 	}
 	if s.swept > len(s.stale)/2 {
 		kept := copy(s.stale, s.stale[s.swept:])
 		clear(s.stale[kept:])
 		s.stale, s.swept = s.stale[:kept], 0
-	}
-}
-
-func (s *Space) forget(st stale) {
-	it := st.at
-	it.past = s.prune(it.past, it.epoch)
-	if it.blank() && st.in.items[it.key] == it {
-		st.in.remove(it)
 	}
 }

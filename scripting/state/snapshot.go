@@ -23,6 +23,9 @@ var ErrFormat = errors.New("state: not a written state")
 
 const pageSize = 256 // pairs per look at the view
 
+// maxRoom is for how many items a Space believes a count before it has seen them.
+const maxRoom = 1 << 20
+
 // WriteTo writes the contents; equal contents give equal bytes. It needs memory for one page of
 // pairs. All numbers are unsigned varints in their shortest form, but for the digest.
 //
@@ -97,10 +100,11 @@ func Read(r *bufio.Reader) (*Space, error) {
 	in := &source{r: r}
 	s := New(nil)
 	for n := in.number(MaxCollections); n > 0 && in.err == nil; n-- {
-		c := s.add(string(in.text(MaxName)))
+		name := string(in.text(MaxName))
 		count := in.number(1 << 48)
+		c, last := s.add(name, int(min(count, maxRoom))), ""
 		for n := uint64(0); n < count && in.err == nil; n++ {
-			in.item(s, c)
+			last = in.item(s, c, last)
 		}
 	}
 	var digest [8]byte
@@ -115,27 +119,26 @@ func Read(r *bufio.Reader) (*Space, error) {
 type source struct {
 	r   *bufio.Reader
 	err error
+	key []byte
 	buf []byte
 }
 
-func (in *source) item(s *Space, c *collection) {
-	key := string(in.text(1 + value.MaxKey))
-	val := in.text(value.MaxSize)
+// item reads an item, whose key must be behind the last one, and returns its key.
+func (in *source) item(s *Space, c *collection, last string) string {
+	in.key = append(in.key[:0], in.text(1+value.MaxKey)...)
+	key, val := text(in.key), in.text(value.MaxSize)
 	if in.err != nil {
-		return
+		return ""
 	}
 	if err := cmp.Or(CheckKey(key), value.Check(val)); err != nil {
 		in.fail("%w", err)
-		return
+		return ""
 	}
-	if last, _, ok := c.order.Max(); ok && last >= key {
+	if key <= last {
 		in.fail("keys out of order")
-		return
+		return ""
 	}
-	it := &item{key: key}
-	s.assign(c, it, string(val))
-	c.items[key] = it
-	c.order.Load(key, it)
+	return s.load(c, in.key, val)
 }
 
 func (in *source) fail(format string, args ...any) {

@@ -6,9 +6,13 @@
 // last write; making a View ends an epoch, and from then on a write keeps the older value for as
 // long as a View needs it. With no View about nothing is copied and no lock is taken.
 //
-//	collection ─ items   a Go map: key ─> item, for speed
-//	           └ order   a B-tree of the same items, for ranges
-//	item       ─ val, epoch ─> past: val, epoch ─> …   newest first, only what Views need
+//	collection ─ items   a Go map: hash of key ─> item, for speed
+//	           └ order   a B-tree of the same items by key, for ranges
+//	item       ─ key, val, epoch ─> past: val, epoch ─> …   newest first, only what Views need
+//
+// Items, keys, values and pasts lie in cells of a slab, where the garbage collector has nothing to
+// look for. So memory is given back by hand, and only by Commit: until then a Rollback may want it
+// back, and whoever carries out a command may look at what was read meanwhile.
 //
 // Every write is journalled until Commit, so that Rollback leaves no trace. Keys are made by
 // StringKey and IntegerKey and order as bytes do; values are bytes of package value. The package
@@ -16,9 +20,11 @@
 package state
 
 import (
+	"hash/maphash"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/tidwall/btree"
 )
@@ -26,9 +32,14 @@ import (
 // Space is a set of collections, by number. See the package for who may call what.
 type Space struct {
 	collections []*collection
+	slab        slab
 	journal     []change
+	dead        []cell // what rollbacks left, to be freed by Commit
+	dying       []place
 	digest      uint64 // sum of the hashes of all collections and items
 	epoch       uint64 // stamped on writes; no view has this number yet
+	random      maphash.Seed
+	spread      uint64 // bits of a key's hash that count; tests have few
 
 	mu    sync.RWMutex // held by readers, and by the writer while there are views
 	views []uint64     // epochs that views show, ascending; one may stand there twice
@@ -38,54 +49,143 @@ type Space struct {
 }
 
 type collection struct {
-	name  string
-	seed  uint64
-	items map[string]*item
-	order btree.Map[string, *item]
-	live  int    // items with a value
-	sum   uint64 // of the hashes of the items
+	name   string
+	seed   uint64
+	items  map[uint64]cell // by hash of the key
+	others map[string]cell // whose hash is that of another item: hardly ever one
+	order  btree.Map[string, cell]
+	live   int    // items with a value
+	sum    uint64 // of the hashes of the items
 }
 
+// item is the head of a cell; the key follows upon flags.
 type item struct {
-	key   string
-	val   string // empty: deleted, and kept for a view
+	version
+	flags flags
+}
+
+const keyOffset = int(unsafe.Offsetof(item{}.flags)) + 1
+
+// version is what an item is from one write to the next.
+type version struct {
+	val   cell   // zero: deleted, and kept for a view
 	hash  uint64 // of collection, key and val; zero when deleted
 	epoch uint64
-	past  *past
+	past  cell
 }
 
+type flags uint8
+
+const (
+	ordered flags = 1 << iota // it stands in the order; just blank items do not
+	dying                     // it stands in Space.dying
+	queued                    // it stands in Space.stale
+)
+
 type past struct {
-	val   string
+	val   cell
 	epoch uint64
-	older *past
+	older cell
+}
+
+// place is an item and where it belongs.
+type place struct {
+	in *collection
+	at cell
 }
 
 // change is how an item was before a write.
 type change struct {
-	in  *collection
-	at  *item
-	was item
+	place
+	was  version
+	kept bool // as the newest past
 }
 
 // New returns a Space with empty collections of these names.
 func New(names []string) *Space {
-	s := &Space{epoch: 1}
+	s := &Space{epoch: 1, random: maphash.MakeSeed(), spread: ^uint64(0)}
 	for _, name := range names {
-		s.add(name)
+		s.add(name, 0)
 	}
 	return s
 }
 
-func (s *Space) add(name string) *collection {
-	c := newCollection(name)
+// add makes a collection with room for so many items.
+func (s *Space) add(name string, room int) *collection {
+	c := newCollection(name, room)
 	s.collections = append(s.collections, c)
 	s.digest += scramble(c.seed + uint64(len(s.collections)))
 	return c
 }
 
-func newCollection(name string) *collection {
-	return &collection{name: name, seed: hash(0, name, ""), items: map[string]*item{}}
+func newCollection(name string, room int) *collection {
+	return &collection{name: name, seed: hash(0, name, ""), items: make(map[uint64]cell, room)}
 }
+
+func (s *Space) item(at cell) *item { return (*item)(s.slab.at(at)) }
+
+func (s *Space) past(at cell) *past { return (*past)(s.slab.at(at)) }
+
+// key is good until the item is removed.
+func (s *Space) key(at cell) string { return s.slab.text(at)[keyOffset:] }
+
+func (s *Space) keyHash(key []byte) uint64 { return maphash.Bytes(s.random, key) & s.spread }
+
+// find returns the item of a key; zero: there is none.
+func (s *Space) find(c *collection, key []byte) cell {
+	if at := c.items[s.keyHash(key)]; at != 0 && s.key(at) == string(key) {
+		return at
+	}
+	if len(c.others) > 0 {
+		return c.others[string(key)]
+	}
+	return 0
+}
+
+// insert makes a blank item.
+func (s *Space) insert(c *collection, key []byte) cell {
+	at := s.slab.alloc(keyOffset + len(key))
+	head := s.slab.at(at)
+	*(*item)(head) = item{version: version{epoch: s.epoch}}
+	copy(unsafe.Slice((*byte)(unsafe.Add(head, keyOffset)), len(key)), key)
+	h := s.keyHash(key)
+	if c.items[h] == 0 {
+		c.items[h] = at
+		return at
+	}
+	if c.others == nil {
+		c.others = map[string]cell{}
+	}
+	c.others[s.key(at)] = at
+	return at
+}
+
+// load adds an item behind all others, unjournalled, and returns its key.
+func (s *Space) load(c *collection, key, val []byte) string {
+	p := place{c, s.insert(c, key)}
+	it := s.item(p.at)
+	it.flags = ordered
+	s.assign(p, it, s.slab.put(val))
+	stored := s.key(p.at)
+	c.order.Load(stored, p.at)
+	return stored
+}
+
+// remove ends a blank item.
+func (s *Space) remove(p place) {
+	key := s.key(p.at)
+	if h := s.keyHash(raw(key)); p.in.items[h] == p.at {
+		delete(p.in.items, h)
+	} else {
+		delete(p.in.others, key)
+	}
+	s.slab.free(p.at)
+}
+
+// raw sees a string as bytes to be read only, and text the other way round.
+func raw(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+
+func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // Set writes a value. Key and value are copied; an empty value deletes.
 func (s *Space) Set(number int, key, val []byte) {
@@ -93,55 +193,62 @@ func (s *Space) Set(number int, key, val []byte) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 	}
-	s.sweep(sweepPerWrite)
 	c := s.collections[number]
-	it := c.items[string(key)]
-	switch {
-	case it == nil && len(val) == 0 || it != nil && it.val == "" && len(val) == 0:
+	at := s.find(c, key)
+	if len(val) == 0 && (at == 0 || s.item(at).val == 0) {
 		return
-	case it == nil:
-		it = &item{key: string(key), epoch: s.epoch}
-		s.journal = append(s.journal, change{c, it, *it})
-		c.insert(it)
-	default:
-		s.journal = append(s.journal, change{c, it, *it})
-		s.keepPast(c, it)
 	}
-	s.assign(c, it, string(val))
+	if at == 0 {
+		at = s.insert(c, key)
+	}
+	p, it := place{c, at}, s.item(at)
+	s.journal = append(s.journal, change{place: p, was: it.version})
+	s.keepPast(&s.journal[len(s.journal)-1], it)
 	it.epoch = s.epoch
-	if it.blank() {
-		c.remove(it)
-	}
+	s.assign(p, it, s.slab.put(val))
+	s.settle(p, it)
 }
 
-// assign gives it a new value and keeps the sums right.
-func (s *Space) assign(c *collection, it *item, val string) {
-	c.sum -= it.hash
-	s.digest -= it.hash
-	if it.val != "" {
+// assign gives an item a new value.
+func (s *Space) assign(p place, it *item, val cell) {
+	h := uint64(0)
+	if val != 0 {
+		h = hash(p.in.seed, s.key(p.at), s.slab.text(val))
+	}
+	s.become(p.in, it, val, h)
+}
+
+// become keeps the sums right.
+func (s *Space) become(c *collection, it *item, val cell, hash uint64) {
+	c.sum += hash - it.hash
+	s.digest += hash - it.hash
+	if it.val != 0 {
 		c.live--
 	}
-	it.val, it.hash = val, 0
-	if val != "" {
-		it.hash = hash(c.seed, it.key, val)
+	if val != 0 {
 		c.live++
 	}
-	c.sum += it.hash
-	s.digest += it.hash
+	it.val, it.hash = val, hash
+}
+
+// settle puts an item into the order, or takes it out and leaves it to Commit.
+func (s *Space) settle(p place, it *item) {
+	switch blank := it.blank(); {
+	case !blank && it.flags&ordered == 0:
+		p.in.order.Set(s.key(p.at), p.at)
+		it.flags |= ordered
+	case blank && it.flags&ordered != 0:
+		p.in.order.Delete(s.key(p.at))
+		it.flags &^= ordered
+	}
+	if it.blank() && it.flags&dying == 0 {
+		it.flags |= dying
+		s.dying = append(s.dying, p)
+	}
 }
 
 // blank reports whether nobody can see anything of it.
-func (it *item) blank() bool { return it.val == "" && it.past == nil }
-
-func (c *collection) insert(it *item) {
-	c.items[it.key] = it
-	c.order.Set(it.key, it)
-}
-
-func (c *collection) remove(it *item) {
-	delete(c.items, it.key)
-	c.order.Delete(it.key)
-}
+func (it *item) blank() bool { return it.val == 0 && it.past == 0 }
 
 // Mark is where the journal stands, for Rollback.
 func (s *Space) Mark() int { return len(s.journal) }
@@ -158,44 +265,63 @@ func (s *Space) Rollback(mark int) {
 	for i := len(s.journal) - 1; i >= mark; i-- {
 		s.undo(&s.journal[i])
 	}
-	clear(s.journal[mark:])
 	s.journal = s.journal[:mark]
 }
 
 func (s *Space) undo(ch *change) {
-	c, it := ch.in, ch.at
-	s.assign(c, it, ch.was.val)
-	it.epoch, it.past = ch.was.epoch, s.prune(ch.was.past, ch.was.epoch)
-	switch present := c.items[it.key] == it; {
-	case present && it.blank():
-		c.remove(it)
-	case !present && !it.blank():
-		c.insert(it)
+	it := s.item(ch.at)
+	if it.val != 0 {
+		s.dead = append(s.dead, it.val)
 	}
+	if ch.kept {
+		s.dead = append(s.dead, it.past)
+	}
+	s.become(ch.in, it, ch.was.val, ch.was.hash)
+	it.version = ch.was
+	s.settle(ch.place, it)
 }
 
-// Commit makes every write since the last Commit final.
+// Commit makes every write since the last Commit final, and gives back the memory of what nobody
+// can see any more.
 func (s *Space) Commit() {
-	s.tidy()
-	clear(s.journal)
-	s.journal = s.journal[:0]
-	if cap(s.journal) > maxIdleJournal {
-		s.journal = nil
-	}
-}
-
-// tidy forgets a little of what no view needs.
-func (s *Space) tidy() {
-	if len(s.stale) == 0 {
+	if len(s.journal)+len(s.dead)+len(s.dying)+len(s.stale) == 0 {
 		return
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.sweep(sweepPerCommit)
+	if s.shared() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+	}
+	for i := range s.journal {
+		ch := &s.journal[i]
+		if !ch.kept && ch.was.val != 0 {
+			s.slab.free(ch.was.val)
+		}
+		if it := s.item(ch.at); it.past != 0 {
+			s.prune(ch.place, it)
+		}
+	}
+	for _, c := range s.dead {
+		s.slab.free(c)
+	}
+	s.sweep(sweepPerCommit + sweepPerWrite*len(s.journal))
+	for _, p := range s.dying {
+		it := s.item(p.at)
+		if it.flags &^= dying; it.blank() && it.flags&queued == 0 {
+			s.remove(p)
+		}
+	}
+	s.journal, s.dead, s.dying = emptied(s.journal), emptied(s.dead), emptied(s.dying)
 }
 
-// maxIdleJournal is how many changes of room the journal keeps for the next command.
-const maxIdleJournal = 4 << 10
+// maxIdle is how many elements of room a list keeps for the next command.
+const maxIdle = 4 << 10
+
+func emptied[T any](list []T) []T {
+	if cap(list) > maxIdle {
+		return nil
+	}
+	return list[:0]
+}
 
 // Digest names the contents: equal Spaces have equal digests, whatever their histories. It is
 // never zero.

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/tidelock-raft/tidelock/scripting/value"
@@ -84,18 +85,22 @@ func TestSpaceEqualsItsTwin(t *testing.T) {
 	for seed := range uint64(60) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		s, now := New([]string{"a", "b"}), newTwin()
+		if seed%3 == 0 {
+			s.spread = 7 // keys whose hashes are equal
+		}
 		committed := now.clone()
 		type watch struct {
 			v    *View
 			then twin
 		}
 		var views []watch
+		var seen lent
 		var marks []watch
 		var at []int
 		for range 1500 {
 			switch rng.IntN(24) {
 			case 0:
-				s.Commit()
+				seen.check(t, s)
 				committed, marks, at = now.clone(), nil, nil
 			case 1:
 				s.Rollback(0)
@@ -108,7 +113,7 @@ func TestSpaceEqualsItsTwin(t *testing.T) {
 					now, marks, at = marks[n].then, marks[:n], at[:n]
 				}
 			case 4, 5:
-				s.Commit()
+				seen.check(t, s)
 				committed, marks, at = now.clone(), nil, nil
 				views = append(views, watch{s.View(), now.clone()})
 			case 6, 7:
@@ -124,6 +129,7 @@ func TestSpaceEqualsItsTwin(t *testing.T) {
 				}
 			default:
 				number, key, val := rng.IntN(2), randomKey(rng), randomValue(rng)
+				seen.look(s, number, key)
 				s.Set(number, []byte(key), []byte(val))
 				now.set(number, key, val)
 			}
@@ -138,23 +144,62 @@ func TestSpaceEqualsItsTwin(t *testing.T) {
 	}
 }
 
+// lent is what was read since the last Commit, and what it was then.
+type lent struct{ got, want []string }
+
+func (l *lent) look(s *Space, number int, key string) {
+	val, _ := s.Live().Get(number, []byte(key))
+	l.got, l.want = append(l.got, val), append(l.want, strings.Clone(val))
+	for _, p := range s.Live().Page(nil, number, key, "", 2) {
+		l.got, l.want = append(l.got, p.Key), append(l.want, strings.Clone(p.Key))
+	}
+}
+
+// check demands that all of it is what it was, whatever was written or rolled back, and commits.
+func (l *lent) check(t *testing.T, s *Space) {
+	t.Helper()
+	if !slices.Equal(l.got, l.want) {
+		t.Fatalf("what was read has changed before Commit: got %q, want %q", l.got, l.want)
+	}
+	*l = lent{}
+	s.Commit()
+}
+
 // checkForgotten demands that a Space without views keeps nothing of the past.
 func checkForgotten(t *testing.T, s *Space) {
 	t.Helper()
 	s.Commit()
-	s.sweep(1 << 30)
+	for range 1000 {
+		s.Commit() // which sweeps
+	}
 	if len(s.stale) != 0 || s.count.Load() != 0 || len(s.views) != 0 {
 		t.Fatalf("%d items to forget, %d views", len(s.stale), len(s.views))
 	}
+	cells := 0
 	for _, c := range s.collections {
-		if len(c.items) != c.live || c.order.Len() != c.live {
-			t.Fatalf("%d items, %d in order, %d live", len(c.items), c.order.Len(), c.live)
+		if len(c.items)+len(c.others) != c.live || c.order.Len() != c.live {
+			t.Fatalf("%d items, %d in order, %d live", len(c.items)+len(c.others), c.order.Len(), c.live)
 		}
-		for _, it := range c.items {
-			if it.past != nil {
-				t.Fatalf("%q still has a past", it.key)
+		for _, at := range c.items {
+			if s.item(at).past != 0 {
+				t.Fatalf("%q still has a past", s.key(at))
 			}
 		}
+		cells += 2 * c.live // item and value
+	}
+	checkMemory(t, s, cells)
+}
+
+// checkMemory demands that just so many cells are in use.
+func checkMemory(t *testing.T, s *Space, want int) {
+	t.Helper()
+	s.slab.valid(t)
+	used := 0
+	for _, b := range s.slab.blocks {
+		used += int(b.used)
+	}
+	if used != want {
+		t.Fatalf("%d cells in use, want %d", used, want)
 	}
 }
 

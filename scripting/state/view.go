@@ -29,7 +29,6 @@ func (s *Space) Live() *View { return &View{s: s, all: s.collections, epoch: liv
 func (s *Space) View() *View {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.sweep(sweepPerView)
 	v := &View{
 		s: s, all: s.collections, epoch: s.epoch, live: make([]int, len(s.collections)),
 		digest: s.Digest(),
@@ -57,27 +56,31 @@ func (v *View) Release() {
 	s.count.Add(-1) // last: from here on the writer may go without the lock
 }
 
-// Get returns the value of a key. The string may be kept.
+// Get returns the value of a key. The string is good until Release, or the next Commit if the View
+// is a Live.
 func (v *View) Get(number int, key []byte) (val string, ok bool) {
 	v.lock()
 	defer v.unlock()
-	it := v.all[number].items[string(key)]
-	if it == nil {
+	at := v.s.find(v.all[number], key)
+	if at == 0 {
 		return "", false
 	}
-	val = it.at(v.epoch)
+	val = v.s.shown(at, v.epoch)
 	return val, val != ""
 }
 
-// at is the value that a view of this epoch shows; empty: none.
-func (it *item) at(epoch uint64) string {
+// shown is the value that a view of this epoch shows of an item; empty: none.
+func (s *Space) shown(at cell, epoch uint64) string {
+	it := s.item(at)
 	if it.epoch <= epoch {
-		return it.val
+		return s.slab.text(it.val)
 	}
-	for p := it.past; p != nil; p = p.older {
+	for older := it.past; older != 0; {
+		p := s.past(older)
 		if p.epoch <= epoch {
-			return p.val
+			return s.slab.text(p.val)
 		}
+		older = p.older
 	}
 	return ""
 }
@@ -90,7 +93,7 @@ func (v *View) Len(number int) int {
 	return v.live[number]
 }
 
-// Pair is a key and its value. Both may be kept.
+// Pair is a key and its value, both good for as long as what Get returns.
 type Pair struct{ Key, Val string }
 
 // maxVisit is how many items are looked at before the lock is given up for a moment.
@@ -113,7 +116,7 @@ func (v *View) page(dst []Pair, number int, lo, hi string, n int) ([]Pair, strin
 	v.lock()
 	defer v.unlock()
 	visits, more := 0, false
-	v.all[number].order.Ascend(lo, func(key string, it *item) bool {
+	v.all[number].order.Ascend(lo, func(key string, at cell) bool {
 		if hi != "" && key >= hi {
 			return false
 		}
@@ -121,7 +124,7 @@ func (v *View) page(dst []Pair, number int, lo, hi string, n int) ([]Pair, strin
 			lo, more = key, n > 0
 			return false
 		}
-		if val := it.at(v.epoch); val != "" {
+		if val := v.s.shown(at, v.epoch); val != "" {
 			dst = append(dst, Pair{key, val})
 			n--
 		}
@@ -134,8 +137,8 @@ func (v *View) page(dst []Pair, number int, lo, hi string, n int) ([]Pair, strin
 func (v *View) Last(number int) (p Pair, ok bool) {
 	v.lock()
 	defer v.unlock()
-	v.all[number].order.Reverse(func(key string, it *item) bool {
-		p = Pair{key, it.at(v.epoch)}
+	v.all[number].order.Reverse(func(key string, at cell) bool {
+		p = Pair{key, v.s.shown(at, v.epoch)}
 		ok = p.Val != ""
 		return !ok
 	})

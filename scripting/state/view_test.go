@@ -66,9 +66,10 @@ func TestLongViewCostsOneCopyPerKey(t *testing.T) {
 		v := s.View()
 		put(s, "k", i+1)
 		v.Release()
+		s.Commit()
 	}
 	depth := 0
-	for p := s.collections[0].items[string(StringKey(nil, "k"))].past; p != nil; p = p.older {
+	for p := s.item(s.find(s.collections[0], StringKey(nil, "k"))).past; p != 0; p = s.past(p).older {
 		depth++
 	}
 	if depth > 2 {

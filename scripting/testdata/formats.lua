@@ -24,6 +24,15 @@ return json.decode("1e999")
 return json.decode('{"a":1,"a":2}')
 -- fails: error: json.decode: the key "a" comes twice
 ----
+return json.decode('{"a":null,"b":null,"a":1}')
+-- fails: error: json.decode: the key "a" comes twice
+----
+return json.decode('{"a":null,"b":{"a":1},"a":null}')
+-- fails: error: json.decode: the key "a" comes twice
+----
+return json.decode('{"a":[{"b":null},{"b":null}],"b":null}')
+-- want: {"a":[[],[]]}
+----
 return json.decode(("["):rep(33) .. ("]"):rep(33))
 -- fails: error: json.decode: tables nest deeper than 32
 ----
@@ -110,6 +119,12 @@ return msgpack.unpack("\221\127\255\255\255")
 ----
 return msgpack.unpack("\1\2")
 -- fails: error: msgpack.unpack: there are bytes behind the value
+----
+return msgpack.unpack("\131\161a\192\161b\192\161a\1")
+-- fails: error: msgpack.unpack: value: invalid encoding: a key comes twice
+----
+return msgpack.unpack("\130\1\192\1\192")
+-- fails: error: msgpack.unpack: value: invalid encoding: a key comes twice
 ----
 return msgpack.unpack("")
 -- fails: error: msgpack.unpack: ... cut short

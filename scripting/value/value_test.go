@@ -115,6 +115,23 @@ func TestFromAnyRefusesWhatItCannotKeep(t *testing.T) {
 	}
 }
 
+// checkText demands that Text reads what Next reads, or nothing.
+func checkText(t *testing.T, src []byte) {
+	t.Helper()
+	for r := NewReader(src); r.More(); {
+		fast, tag := r, src[r.Pos()]
+		got, ok := fast.Text()
+		want, err := r.Next()
+		short := err == nil && want.Kind == String && (tag <= tagBin8 || tag == tagStr8)
+		if ok != short || ok && (!bytes.Equal(got, want.Bytes) || fast.Pos() != r.Pos()) {
+			t.Fatalf("%x at %d: got %q %v, want %q %v", src, r.pos, got, ok, want.Bytes, err)
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
 // FuzzAny holds that whatever can be read is written canonically, and then stays as it is.
 func FuzzAny(f *testing.F) {
 	for _, s := range []string{"c0", "82a16102a16201", "93cb3fe0000000000000ff90", "81cc05a161",
@@ -123,6 +140,7 @@ func FuzzAny(f *testing.F) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, src []byte) {
+		checkText(t, src)
 		canonical := Check(src) == nil
 		v, err := ToAny(src)
 		if err != nil {
