@@ -7,7 +7,7 @@ PROGRAMS := raft-node raft-client tidelock
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := build
-.PHONY: build test race differential lint e2e bench cluster status demo stop clean help
+.PHONY: build test race differential mutants lint e2e bench cluster status demo stop clean help
 
 build: ## build raft-node, raft-client and tidelock (the default)
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o . $(PROGRAMS:%=./cli/%)
@@ -24,6 +24,9 @@ e2e: ## run the tests that start real processes
 differential: ## compare random programs with Debian's lua5.1: SEED=first PROGRAMS=number
 	go test -count=1 -timeout 20m -run EqualsRealLua ./scripting/sandbox -args \
 		-lua $$(command -v lua5.1) -first $(or $(SEED),0) -programs $(or $(PROGRAMS),20000)
+
+mutants: ## break production code on purpose, see the simulator notice: RUN=regexp SEEDS=number
+	go run ./core/sim/mutants -run '$(RUN)' -seeds $(or $(SEEDS),100)
 
 lint: ## gofmt, go vet, staticcheck
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }

@@ -5,7 +5,10 @@ package cluster
 import (
 	"github.com/urfave/cli/v2"
 
+	"github.com/tidelock-raft/tidelock/cli/cluster/change"
+	"github.com/tidelock-raft/tidelock/cli/cluster/members"
 	"github.com/tidelock-raft/tidelock/cli/cluster/resync"
+	"github.com/tidelock-raft/tidelock/cli/cluster/transfer"
 	"github.com/tidelock-raft/tidelock/cli/internal/remote"
 )
 
@@ -14,7 +17,11 @@ func New(env remote.Env) *cli.Command {
 	return &cli.Command{
 		Name: "cluster", Usage: "look after the nodes of a cluster",
 		Description: "Looks after the nodes of a cluster.\n\n" +
+			"  raft-client cluster members\n" +
+			"  raft-client cluster add 4 10.0.0.4:9004\n" +
+			"  raft-client cluster transfer 2\n" +
+			"  raft-client cluster remove 1 --plan\n" +
 			"  raft-client cluster resync 3",
-		Subcommands: []*cli.Command{resync.New(env)},
+		Subcommands: append(change.New(env), members.New(env), transfer.New(env), resync.New(env)),
 	}
 }

@@ -29,7 +29,8 @@ func TestGet(t *testing.T) {
 			Err: "prog: get: 0 arguments given, want KEY\nTry: prog --help\n"}},
 		{"level", []string{"get", "x", "--read", "dirty"}, nil, "", remotetest.Outcome{
 			Code: exit.Usage,
-			Err:  "prog: --read is \"dirty\", want linearizable or stale\nTry: prog --help\n"}},
+			Err: "prog: --read is \"dirty\", want linearizable, lease, bounded or " +
+				"stale\nTry: prog --help\n"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cluster := &remotetest.Cluster{Value: c.value}

@@ -27,7 +27,8 @@ func flags() []cli.Flag {
 			Name: "id", EnvVars: variable("id"), DefaultText: "required",
 			Usage: "`NUMBER` of this node, from 1 on, never used for another",
 		},
-		text("peers", "", "none", "the other nodes, `LIST` of id or id=host:port"),
+		text("peers", "", "none", "the other nodes of a new cluster, `LIST` of id or id=host:port"),
+		text("join", "", "none", "the nodes of a running cluster, `LIST` as for peers"),
 		text("data", "", "data/node<id>", "`DIRECTORY` of all that is kept"),
 		text("cluster", server.DefaultCluster, "",
 			"`NAME` of the cluster; nodes hear only those of theirs"),
@@ -57,6 +58,11 @@ func flags() []cli.Flag {
 			Name: "election", Value: server.DefaultElection, EnvVars: variable("election"),
 			Usage: "`TIME` without one before an election, at least",
 		},
+		number("priority", 0, "",
+			"who had better lead, `NUMBER`: 0 first; others wait longer, and hand over to it"),
+		number("clock-drift", 0, "no lease reads",
+			"`MILLIONTHS` by which no clock runs faster or slower; tick and election are then the "+
+				"same everywhere, and lease reads are answered without asking other nodes"),
 		&cli.Uint64Flag{
 			Name: "seed", EnvVars: variable("seed"), DefaultText: "drawn",
 			Usage: "`NUMBER` that everything random comes from",

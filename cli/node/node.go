@@ -35,7 +35,9 @@ func (o Options) Command(name string) *cli.Command {
 			"by their ids: node N listens for its peers on port 9000+N and for clients on 8100+N.\n\n" +
 			"  " + name + " --id 1 --peers 2,3\n" +
 			"  " + name + " --id 1 --peers 2=b:9002,3=c:9003 --bind 0.0.0.0 --advertise a:9001\n" +
-			"  " + name + " --id 1 --script bank.lua --store.wal.segment 16MiB",
+			"  " + name + " --id 1 --script bank.lua --store.wal.segment 16MiB\n" +
+			"  " + name + " --id 4 --join 1,2,3    (after raft-client cluster add 4 ADDRESS)\n\n" +
+			"--peers and --join count as long as there are no data; then the log says who is a member.",
 		Flags: append(flags(), pluginFlags()...),
 		Action: func(c *cli.Context) error {
 			if c.NArg() > 0 {
@@ -52,7 +54,11 @@ func (o Options) Command(name string) *cli.Command {
 
 // config reads the flags.
 func (o Options) config(c *cli.Context) (server.Config, error) {
-	peers, err := server.ParsePeers(c.String("peers"), c.String("peer-apis"))
+	list, join := c.String("peers"), c.String("join")
+	if list != "" && join != "" {
+		return server.Config{}, exit.Usagef("--peers begins a cluster and --join joins one; say one")
+	}
+	peers, err := server.ParsePeers(list+join, c.String("peer-apis"))
 	if err != nil {
 		return server.Config{}, err
 	}
@@ -61,12 +67,13 @@ func (o Options) config(c *cli.Context) (server.Config, error) {
 		return server.Config{}, err
 	}
 	config := server.Config{
-		ID: core.NodeID(c.Uint64("id")), Peers: peers, Cluster: c.String("cluster"),
+		ID: core.NodeID(c.Uint64("id")), Peers: peers, Join: join != "", Cluster: c.String("cluster"),
 		Dir: c.String("data"), Bind: c.String("bind"), BasePort: c.Int("base-port"),
 		Listen: c.String("listen"), Advertise: c.String("advertise"),
 		APIListen: c.String("api-listen"), Seed: c.Uint64("seed"),
 		Tick: c.Duration("tick"), Heartbeat: c.Duration("heartbeat"),
 		Election: c.Duration("election"), SnapshotEntries: c.Int("snapshot-entries"),
+		Priority: c.Int("priority"), ClockDrift: c.Int("clock-drift"),
 		TraceRPC: c.Bool("trace-rpc"), Procs: c.Int("procs"), Log: log, Version: build.Version(),
 		Transport: choice(c, plugins.Transport), Store: choice(c, plugins.Store),
 		Machine: choice(c, plugins.Machine),

@@ -24,8 +24,9 @@ func New(env remote.Env) *cli.Command {
 	return &cli.Command{
 		Name: "status", Usage: "show every node: role, term, how far it is",
 		Description: "Asks each endpoint and prints a row for each. LAG is how many committed entries\n" +
-			"the node has yet to apply, by the newest commit index seen. The exit code is 2 when\n" +
-			"no node answers.\n\n" +
+			"the node has yet to apply, by the newest commit index seen. QUARANTINED, there if a node\n" +
+			"is, says at which index its state differed from the others', and in which collections.\n" +
+			"The exit code is 2 when no node answers.\n\n" +
 			"  raft-client status\n" +
 			"  raft-client status --output json --target 2",
 		Flags: remote.Flags(),

@@ -63,6 +63,41 @@ func TestGroupsAreShownIfThereAreSeveral(t *testing.T) {
 			"(dial h:2: connection refused)")
 }
 
+func TestQuarantineIsShownIfThereIsOne(t *testing.T) {
+	cluster := clusterForTest()
+	for id, q := range map[string]core.Quarantine{
+		"127.0.0.1:8102": {Index: 9, Collections: []string{"accounts", "@timers"}},
+		"127.0.0.1:8103": {Index: 7, Restored: true},
+	} {
+		node := nodeForTest(3, core.GroupStatus{Group: 1, Role: "follower", Term: 3, Leader: 1})
+		if known, ok := cluster.Nodes[id]; ok {
+			node = known
+		}
+		node.Groups[0].Quarantined = &q
+		cluster.Nodes[id] = node
+	}
+	check(t, cluster.Run(t, New, "", "status"), exit.OK,
+		"NODE  ROLE           TERM  LEADER  COMMIT  APPLIED  LAG  LAST  QUARANTINED             ENDPOINT",
+		"1     leader         3     1       17      16       1    18    -                       "+
+			"127.0.0.1:8101",
+		"2     pre-candidate  2     -       9       9        8    12    at 9: accounts,@timers  "+
+			"127.0.0.1:8102",
+		"3     follower       3     1       0       0        17   0     at 7, being proved      "+
+			"127.0.0.1:8103")
+	delete(cluster.Nodes, "127.0.0.1:8103")
+	got := cluster.Run(t, New, "", "status")
+	if !strings.Contains(got.Out, "-     -                       127.0.0.1:8103 (dial") {
+		t.Errorf("got\n%s", got.Out)
+	}
+}
+
+func TestQuarantineNamesAFewCollections(t *testing.T) {
+	q := core.Quarantine{Index: 1, Collections: []string{"a", "b", "c", "d", "e"}}
+	if got, want := quarantine(&q), "at 1: a,b,c and 2 more"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 func TestNobodyAnswering(t *testing.T) {
 	check(t, new(remotetest.Cluster).Run(t, New, "", "status", "--endpoints", "h:1"),
 		exit.Unavailable,

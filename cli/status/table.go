@@ -3,42 +3,68 @@ package status
 import (
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/tidelock-raft/tidelock/core"
 )
 
 // printTable prints a row for each group of each node. The group is a column if there is more than
-// the default one.
+// the default one, and the quarantine if there is one.
 func printTable(w io.Writer, nodes []node) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	commits := newestCommits(nodes)
 	_, several := commits[core.DefaultGroup]
 	several = len(commits) > 1 || len(commits) == 1 && !several
-	group := ""
-	if several {
-		group = "GROUP\t"
-	}
-	fmt.Fprintf(table, "NODE\t%sROLE\tTERM\tLEADER\tCOMMIT\tAPPLIED\tLAG\tLAST\tENDPOINT\n", group)
+	rows := [][]string{{"NODE", "GROUP", "ROLE", "TERM", "LEADER", "COMMIT", "APPLIED", "LAG", "LAST",
+		"QUARANTINED", "ENDPOINT"}}
+	quarantined := false
 	for _, n := range nodes {
 		if n.Status == nil {
-			if several {
-				group = "-\t"
-			}
-			fmt.Fprintf(table, "%s\t%sunreachable\t-\t-\t-\t-\t-\t-\t%s (%s)\n",
-				number(n.id), group, n.Endpoint, n.Error)
+			rows = append(rows, []string{number(n.id), "-", "unreachable", "-", "-", "-", "-", "-", "-",
+				"-", fmt.Sprintf("%s (%s)", n.Endpoint, n.Error)})
 			continue
 		}
 		for _, g := range n.Status.Groups {
-			if several {
-				group = fmt.Sprintf("%d\t", g.Group)
-			}
-			fmt.Fprintf(table, "%d\t%s%s\t%d\t%s\t%d\t%d\t%d\t%d\t%s\n",
-				n.id, group, g.Role, g.Term, number(g.Leader), g.CommitIndex, g.AppliedIndex,
-				commits[g.Group]-g.AppliedIndex, g.LastIndex, n.Endpoint)
+			quarantined = quarantined || g.Quarantined != nil
+			rows = append(rows, []string{number(n.id), fmt.Sprint(g.Group), g.Role, fmt.Sprint(g.Term),
+				number(g.Leader), fmt.Sprint(g.CommitIndex), fmt.Sprint(g.AppliedIndex),
+				fmt.Sprint(commits[g.Group] - g.AppliedIndex), fmt.Sprint(g.LastIndex),
+				quarantine(g.Quarantined), n.Endpoint})
 		}
 	}
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		if !quarantined {
+			row = slices.Delete(row, 9, 10)
+		}
+		if !several {
+			row = slices.Delete(row, 1, 2)
+		}
+		fmt.Fprintln(table, strings.Join(row, "\t"))
+	}
 	return table.Flush()
+}
+
+// maxNamed is how many collections a row names.
+const maxNamed = 3
+
+// quarantine says where the state of a replica differed from the others', and in what.
+func quarantine(q *core.Quarantine) string {
+	if q == nil {
+		return "-"
+	}
+	text := fmt.Sprint("at ", q.Index)
+	if n := len(q.Collections); n > 0 {
+		text += ": " + strings.Join(q.Collections[:min(n, maxNamed)], ",")
+		if n > maxNamed {
+			text += fmt.Sprintf(" and %d more", n-maxNamed)
+		}
+	}
+	if q.Restored {
+		text += ", being proved"
+	}
+	return text
 }
 
 // newestCommits finds how far each group is known to be committed.

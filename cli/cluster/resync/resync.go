@@ -4,7 +4,6 @@ package resync
 import (
 	"context"
 	"fmt"
-	"strconv"
 
 	"github.com/urfave/cli/v2"
 
@@ -35,11 +34,11 @@ func New(env remote.Env) *cli.Command {
 			if err != nil {
 				return err
 			}
-			id, err := strconv.ParseUint(c.Args().First(), 10, 64)
-			if err != nil || id == 0 {
-				return exit.Usagef("resync: %q is not the id of a node", c.Args().First())
+			id, err := remote.ParseNode("resync", c.Args().First())
+			if err != nil {
+				return err
 			}
-			o := Options{common, core.NodeID(id)}
+			o := Options{common, id}
 			if err := o.Insist(c, o.Node); err != nil {
 				return err
 			}

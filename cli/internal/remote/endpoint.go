@@ -29,11 +29,11 @@ func ParseEndpoints(list string) ([]Endpoint, error) {
 		if !found {
 			id, address = "", part
 		}
-		host, port, err := net.SplitHostPort(address)
-		n, portErr := strconv.ParseUint(port, 10, 16)
-		if err != nil || portErr != nil || n == 0 || host == "" {
+		if !IsAddress(address) {
 			return nil, exit.Usagef("--endpoints: %q is not host:port or id=host:port", part)
 		}
+		_, port, _ := net.SplitHostPort(address)
+		n, _ := strconv.Atoi(port) // it is an address
 		e := Endpoint{Address: address}
 		if found {
 			number, err := strconv.ParseUint(id, 10, 64)
@@ -66,4 +66,20 @@ func addressOf(id core.NodeID, endpoints []Endpoint, given bool) (string, error)
 			id, id)
 	}
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(apiPort+int(id))), nil
+}
+
+// ParseNode reads the id of a node, an argument of a command.
+func ParseNode(command, word string) (core.NodeID, error) {
+	id, err := strconv.ParseUint(word, 10, 64)
+	if err != nil || id == 0 {
+		return 0, exit.Usagef("%s: %q is not the id of a node", command, word)
+	}
+	return core.NodeID(id), nil
+}
+
+// IsAddress reports whether a word is host:port.
+func IsAddress(word string) bool {
+	host, port, err := net.SplitHostPort(word)
+	n, portErr := strconv.ParseUint(port, 10, 16)
+	return err == nil && portErr == nil && n > 0 && host != ""
 }

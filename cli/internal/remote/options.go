@@ -36,6 +36,8 @@ type Options struct {
 	Timeout   time.Duration
 	JSON      bool
 	Level     core.ReadLevel // of queries
+	AtLeast   core.Index     // of queries
+	MaxStale  time.Duration  // of queries
 }
 
 // defaultEndpoints are those of three nodes on this machine, started with nothing but an id.
@@ -67,9 +69,22 @@ func Flags() []cli.Flag {
 func QueryFlags() []cli.Flag {
 	return append(Flags(), &cli.StringFlag{
 		Name: "read", Value: "linearizable", EnvVars: []string{"RAFT_READ"},
-		Usage: "`LEVEL`: linearizable sees every write acknowledged before; stale is whatever the " +
-			"node holds",
+		Usage: "`LEVEL`: linearizable sees every write acknowledged before; lease does too, as long " +
+			"as clocks keep to --clock-drift; bounded is at most --max-stale old; stale is whatever " +
+			"the node holds",
+	}, &cli.DurationFlag{
+		Name: "max-stale", Value: time.Second, EnvVars: []string{"RAFT_MAX_STALE"},
+		Usage: "`TIME` since the node last heard from the leader, with --read bounded",
+	}, &cli.Uint64Flag{
+		Name: "at-least", EnvVars: []string{"RAFT_AT_LEAST"},
+		Usage: "wait until the node has applied this `INDEX`, as printed by a write",
 	})
+}
+
+// levels are what --read may say.
+var levels = map[string]core.ReadLevel{
+	"": core.Linearizable, "linearizable": core.Linearizable, "lease": core.Lease,
+	"bounded": core.Bounded, "stale": core.Stale,
 }
 
 // Any is a number of arguments that is not bounded.
@@ -104,12 +119,14 @@ func Parse(env Env, c *cli.Context, least, most int) (Options, error) {
 	default:
 		return o, exit.Usagef("--output is %q, want table or json", output)
 	}
-	switch level := c.String("read"); level {
-	case "", "linearizable":
-	case "stale":
-		o.Level = core.Stale
-	default:
-		return o, exit.Usagef("--read is %q, want linearizable or stale", level)
+	level, ok := levels[c.String("read")]
+	if !ok {
+		return o, exit.Usagef("--read is %q, want linearizable, lease, bounded or stale",
+			c.String("read"))
+	}
+	o.Level, o.AtLeast = level, core.Index(c.Uint64("at-least"))
+	if o.MaxStale = c.Duration("max-stale"); o.MaxStale < 0 {
+		return o, exit.Usagef("--max-stale is %v, want no less than nothing", o.MaxStale)
 	}
 	return o, nil
 }

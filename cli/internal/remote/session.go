@@ -79,6 +79,71 @@ func (s *Session) Resync(ctx context.Context) (client.Reply, error) {
 	return s.client.Do(ctx, client.Request{Kind: core.RequestResync, Target: s.options.Target})
 }
 
+// Change changes the membership, or says what that would do.
+func (s *Session) Change(
+	ctx context.Context, change core.Change,
+) (report core.ChangeReport, reply client.Reply, err error) {
+	if reply, err = s.administer(ctx, core.RequestChange, change); err != nil {
+		return report, reply, err
+	}
+	if err = json.Unmarshal(reply.Value, &report); err != nil {
+		err = fmt.Errorf("decode report of %s: %w", reply.Endpoint, err)
+	}
+	return report, reply, err
+}
+
+// Transfer hands leadership over, and returns who leads then.
+func (s *Session) Transfer(
+	ctx context.Context, to core.NodeID,
+) (core.NodeID, client.Reply, error) {
+	reply, err := s.administer(ctx, core.RequestTransfer, core.Transfer{To: to})
+	if err != nil {
+		return 0, reply, err
+	}
+	leads, err := core.DecodeTransfer(reply.Value)
+	if err != nil {
+		err = fmt.Errorf("decode answer of %s: %w", reply.Endpoint, err)
+	}
+	return leads.To, reply, err
+}
+
+func (s *Session) administer(
+	ctx context.Context, kind core.RequestKind, request any,
+) (client.Reply, error) {
+	data, err := json.Marshal(request)
+	if err != nil {
+		return client.Reply{}, fmt.Errorf("encode request: %w", err)
+	}
+	return s.client.Do(ctx, client.Request{
+		Kind: kind, Data: data, Target: s.options.Target, Local: s.options.Target != "",
+	})
+}
+
+// Status returns what the leader says of its node or, if there is none among the endpoints, the
+// node that knows of the newest term.
+func (s *Session) Status(ctx context.Context) (best core.NodeStatus, err error) {
+	term, found := core.Term(0), false
+	for _, e := range s.options.Endpoints {
+		status, failed := s.client.Status(ctx, e.Address)
+		if failed != nil {
+			err = failed
+			continue
+		}
+		for _, g := range status.Groups {
+			if g.Role == "leader" {
+				g.Term++ // whoever leads knows best
+			}
+			if g.Group == core.DefaultGroup && (!found || g.Term > term) {
+				best, term, found = status, g.Term, true
+			}
+		}
+	}
+	if found {
+		err = nil
+	}
+	return best, err
+}
+
 // Call makes one call and prints its outcome, unless that is an error.
 func (s *Session) Call(ctx context.Context, c Call) error {
 	data, err := scripting.EncodeCall(c.Name, c.Args...)
@@ -101,6 +166,7 @@ func (s *Session) Ask(
 ) (any, client.Reply, error) {
 	reply, err := s.client.Do(ctx, client.Request{
 		Kind: kind, Level: s.options.Level, Data: data,
+		AtLeast: s.options.AtLeast, MaxStale: s.options.MaxStale,
 		Target: s.options.Target, Local: s.options.Target != "",
 	})
 	if err != nil {

@@ -22,7 +22,8 @@ import (
 // Cluster is a remote.Client that answers what it is told to. Its zero value answers every call
 // with nothing, by leader 1 at indexes counted from 1.
 type Cluster struct {
-	// Answer decides on a call, written as by Call; nil means Value and no error.
+	// Answer decides on a call, written as by Call; nil means Value and no error. A json.RawMessage is
+	// a reply as it is.
 	Answer func(call string) (any, error)
 	Value  any
 	Node   core.NodeID // that says to have answered
@@ -59,8 +60,13 @@ func (c *Cluster) Run(
 
 // Call writes a request as kind, name, arguments as JSON, and what else it insists on.
 func Call(r client.Request) string {
-	if r.Kind == core.RequestResync {
+	switch r.Kind {
+	case core.RequestResync:
 		return "resync at " + r.Target
+	case core.RequestChange:
+		return "change " + string(r.Data)
+	case core.RequestTransfer:
+		return "transfer " + string(r.Data)
 	}
 	decoded, err := value.ToAny(r.Data)
 	list, ok := decoded.([]any)
@@ -100,9 +106,12 @@ func (c *Cluster) Do(_ context.Context, r client.Request) (client.Reply, error) 
 			return client.Reply{}, err
 		}
 	}
-	data, err := value.FromAny(nil, answer)
-	if err != nil {
-		return client.Reply{}, err
+	data, raw := answer.(json.RawMessage)
+	if !raw {
+		var err error
+		if data, err = value.FromAny(nil, answer); err != nil {
+			return client.Reply{}, err
+		}
 	}
 	return client.Reply{Value: data, Index: core.Index(len(c.Calls)), Leader: 1, Node: c.Node}, nil
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/tidelock-raft/tidelock/cli/internal/exit"
 	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/core/raft"
 )
 
 // Choice is a plugin by name, and its options.
@@ -31,7 +32,8 @@ type Choice struct {
 // default.
 type Config struct {
 	ID      core.NodeID
-	Peers   []Peer // the other members of a new cluster; default none
+	Peers   []Peer // the other members, of a new cluster or of one to join; default none
+	Join    bool   // Peers are running: wait to be added to them, if there are no data yet
 	Cluster string // default tidelock; nodes of differently named clusters do not hear each other
 	Dir     string // of all that is kept; default data/node<id>
 
@@ -49,6 +51,8 @@ type Config struct {
 	Tick            time.Duration // the unit of the next two; default 10ms
 	Heartbeat       time.Duration // between a leader's signs of life; default 100ms
 	Election        time.Duration // shortest time without one before an election; default 500ms
+	Priority        int           // who had better lead; default 0, first
+	ClockDrift      int           // promised bound of clocks, in millionths; default none, no leases
 	SnapshotEntries int           // between snapshots; default core/engine's
 	SnapshotBytes   int64         // between snapshots; default core/engine's
 	TraceRPC        bool          // log every message between nodes
@@ -71,6 +75,9 @@ const (
 	DefaultHeartbeat = 100 * time.Millisecond
 	DefaultElection  = 500 * time.Millisecond
 )
+
+// maxClockDrift is what no clock exceeds that lease reads could rely on, in millionths.
+const maxClockDrift = 100_000
 
 // MaxClusterName bounds the name of a cluster, in bytes.
 const MaxClusterName = 64
@@ -116,6 +123,10 @@ func (c Config) checkNumbers() error {
 		return exit.Usagef("--snapshot-entries is %d, want no less than 0", c.SnapshotEntries)
 	case c.SnapshotBytes < 0:
 		return exit.Usagef("--snapshot-bytes is %d, want no less than 0", c.SnapshotBytes)
+	case c.ClockDrift < 0 || c.ClockDrift > maxClockDrift:
+		return exit.Usagef("--clock-drift is %d, want 0 to %d millionths", c.ClockDrift, maxClockDrift)
+	case c.Priority < 0 || c.Priority > raft.MaxPriority:
+		return exit.Usagef("--priority is %d, want 0 to %d", c.Priority, raft.MaxPriority)
 	case c.Procs < 0:
 		return exit.Usagef("--procs is %d, want no less than 0", c.Procs)
 	}
@@ -156,6 +167,9 @@ func (c Config) withAddresses() (Config, error) {
 	if c.Peers, err = completePeers(c.ID, c.Peers, host, c.BasePort); err != nil {
 		return c, err
 	}
+	if c.Join && len(c.Peers) == 0 {
+		return c, exit.Usagef("--join names no node")
+	}
 	if hostOf(c.Advertise) == "" && len(c.Peers) > 0 {
 		return c, exit.Usagef("--listen: peers cannot reach %s by that name; say by --advertise "+
 			"where they find this node", c.Listen)
@@ -193,16 +207,20 @@ func hostOf(address string) string {
 	return host
 }
 
-// clusterID turns the name of a cluster into its number: FNV-1a of 64 bits, and 1 for 0.
-func clusterID(name string) core.ClusterID {
+// ClusterID turns the name of a cluster into its number: FNV-1a of 64 bits, and 1 for 0.
+func ClusterID(name string) core.ClusterID {
 	hash := fnv.New64a()
 	_, _ = hash.Write([]byte(name)) // never fails, says package hash
 	return max(core.ClusterID(hash.Sum64()), 1)
 }
 
-// membership is what a new cluster begins with: this node and its peers, all voters.
+// membership is what a new cluster begins with: this node and its peers, all voters. A node that is
+// to join learns from the log what it is; until then it has no vote.
 func (c Config) membership() core.Membership {
 	members := []core.Member{{ID: c.ID, Role: core.Voter, Addr: core.Addr(c.Advertise)}}
+	if c.Join {
+		members[0].Role = core.Learner
+	}
 	for _, p := range c.Peers {
 		members = append(members, core.Member{ID: p.ID, Role: core.Voter, Addr: core.Addr(p.Addr)})
 	}

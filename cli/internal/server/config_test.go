@@ -129,7 +129,7 @@ func TestConfigsThatCannotBe(t *testing.T) {
 }
 
 func TestClusterIDDependsOnTheNameAlone(t *testing.T) {
-	if a, b := clusterID("a"), clusterID("b"); a == b || a == 0 || a != 0xaf63dc4c8601ec8c {
+	if a, b := ClusterID("a"), ClusterID("b"); a == b || a == 0 || a != 0xaf63dc4c8601ec8c {
 		t.Errorf("got %x and %x", a, b)
 	}
 }

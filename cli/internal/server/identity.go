@@ -10,6 +10,7 @@ import (
 	"github.com/tidelock-raft/tidelock/cli/internal/exit"
 	"github.com/tidelock-raft/tidelock/core"
 	"github.com/tidelock-raft/tidelock/persist/vfs"
+	"github.com/tidelock-raft/tidelock/plugins"
 )
 
 const (
@@ -37,24 +38,44 @@ func (c Config) identity() identity {
 // core.ErrCorrupt for one whose owner cannot be told.
 func claim(fsys vfs.FS, c Config) error {
 	path := filepath.Join(c.Dir, identityName)
-	content, err := vfs.ReadFile(fsys, path, maxIdentity)
+	found, err := readIdentity(fsys, c.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return introduce(fsys, path, c)
 	}
 	if err != nil {
-		return fmt.Errorf("read %s: %w", path, err)
-	}
-	var found identity
-	if err := json.Unmarshal(content, &found); err != nil {
-		return &core.CorruptError{Path: path, Offset: -1, Err: err}
+		return err
 	}
 	return found.check(path, c.identity())
+}
+
+// readIdentity reads the file of a data directory. Errors: fs.ErrNotExist, core.ErrCorrupt.
+func readIdentity(fsys vfs.FS, dir string) (found identity, err error) {
+	path := filepath.Join(dir, identityName)
+	content, err := vfs.ReadFile(fsys, path, maxIdentity)
+	if err != nil {
+		return found, fmt.Errorf("read %s: %w", path, err)
+	}
+	if err := json.Unmarshal(content, &found); err != nil {
+		return found, &core.CorruptError{Path: path, Offset: -1, Err: err}
+	}
+	switch {
+	case found.Format != identityFormat:
+		return found, fmt.Errorf("%s: format %d, want %d: another version has written it",
+			path, found.Format, identityFormat)
+	case found.Node == 0 || found.Cluster == "" || found.Store == "":
+		return found, &core.CorruptError{Path: path, Offset: -1, Err: errors.New("a field is missing")}
+	}
+	return found, nil
 }
 
 // introduce writes the file into a directory without data. Data without an owner are somebody's
 // who lost the file.
 func introduce(fsys vfs.FS, path string, c Config) error {
-	for _, sub := range []string{c.storeDir(), c.snapshotDir()} {
+	held := []string{c.storeDir(), c.snapshotDir()}
+	for _, p := range plugins.List(plugins.Store) { // another store's, too
+		held = append(held, filepath.Join(c.Dir, p.Name))
+	}
+	for _, sub := range held {
 		names, err := fsys.List(sub)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("look into data directory: %w", err)
@@ -64,7 +85,11 @@ func introduce(fsys vfs.FS, path string, c Config) error {
 				Err: fmt.Errorf("the file is missing beside data in %s", sub)}
 		}
 	}
-	content, err := json.MarshalIndent(c.identity(), "", "  ")
+	return c.identity().write(fsys, path)
+}
+
+func (i identity) write(fsys vfs.FS, path string) error {
+	content, err := json.MarshalIndent(i, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode identity: %w", err)
 	}
@@ -74,11 +99,6 @@ func introduce(fsys vfs.FS, path string, c Config) error {
 // check compares what the directory says with what the node is started as.
 func (found identity) check(path string, want identity) error {
 	switch {
-	case found.Format != identityFormat:
-		return fmt.Errorf("%s: format %d, want %d: another version has written it",
-			path, found.Format, identityFormat)
-	case found.Node == 0 || found.Cluster == "" || found.Store == "":
-		return &core.CorruptError{Path: path, Offset: -1, Err: errors.New("a field is missing")}
 	case found.Node != want.Node:
 		return exit.Usagef("%s: the directory belongs to node %d, this is node %d",
 			path, found.Node, want.Node)
@@ -86,8 +106,10 @@ func (found identity) check(path string, want identity) error {
 		return exit.Usagef("%s: the directory belongs to cluster %q, this node to %q",
 			path, found.Cluster, want.Cluster)
 	case found.Store != want.Store:
-		return exit.Usagef("%s: the log is kept by store %s, this node was to use %s",
-			path, found.Store, want.Store)
+		dir := filepath.Dir(path)
+		return exit.Usagef("%s: the log is kept by store %s, this node was to use %s; to move it: "+
+			"tidelock migrate-store --from %v --to %v", path, found.Store, want.Store,
+			Place{found.Store, dir}, Place{want.Store, dir})
 	}
 	return nil
 }

@@ -52,7 +52,8 @@ func TestDirectoryOfAnotherIsLeftAlone(t *testing.T) {
 		{func(c *Config) { c.Cluster = "x" },
 			`the directory belongs to cluster "tidelock", this node to "x"`},
 		{func(c *Config) { c.Store.Name = "bbolt" },
-			"the log is kept by store wal, this node was to use bbolt"},
+			"the log is kept by store wal, this node was to use bbolt; to move it: " +
+				"tidelock migrate-store --from wal:d --to bbolt:d"},
 	} {
 		fsys, config := fsForTest(t), configForTest(t, "d")
 		if err := claim(fsys, config); err != nil {
@@ -71,6 +72,19 @@ func TestDirectoryOfAnotherIsLeftAlone(t *testing.T) {
 		if err != nil || string(after) != string(before) {
 			t.Errorf("the file has become %s, %v", after, err)
 		}
+	}
+}
+
+func TestDataOfAnotherStoreAreNoEmptyDirectory(t *testing.T) {
+	fsys := fsForTest(t)
+	if err := fsys.MkdirAll("d/memory"); err != nil {
+		t.Fatal(err)
+	}
+	if err := vfs.WriteFile(fsys, "d/memory/log", []byte("a log")); err != nil {
+		t.Fatal(err)
+	}
+	if err := claim(fsys, configForTest(t, "d")); !errors.Is(err, core.ErrCorrupt) {
+		t.Errorf("got %v, want ErrCorrupt", err)
 	}
 }
 

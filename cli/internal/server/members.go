@@ -10,10 +10,11 @@ import (
 )
 
 // checkMembers compares the peers that the caller names with those of the data. Who is a member is
-// decided by the log: flags can only begin it, and where they differ somebody is mistaken.
+// decided by the log: flags can only begin it. Where they differ although the members have never
+// changed, somebody is mistaken; otherwise an old start command goes on to work.
 func (p *parts) checkMembers() error {
 	state, err := p.store.State(core.DefaultGroup)
-	if errors.Is(err, core.ErrNoGroup) || len(p.Peers) == 0 {
+	if errors.Is(err, core.ErrNoGroup) || len(p.Peers) == 0 || p.Join {
 		return nil
 	}
 	if err != nil {
@@ -23,8 +24,36 @@ func (p *parts) checkMembers() error {
 	if held.Equal(named) {
 		return nil
 	}
+	if changed, err := p.membersChanged(state); err != nil || changed {
+		return err
+	}
 	return exit.Usagef("%s: the data belong to a cluster of %s; the flags name %s. Leave --peers "+
 		"out to start with what is in the data", p.Dir, listed(held), listed(named))
+}
+
+// scanBytes bounds how much of the log is read at a time, in bytes.
+const scanBytes = 1 << 20
+
+// membersChanged reports whether the members may be others than in the beginning: the beginning is
+// no longer in the log, or the log changes them.
+func (p *parts) membersChanged(state core.State) (bool, error) {
+	if state.Snapshot.Index > 0 {
+		return true, nil
+	}
+	var page []core.Entry
+	for at := state.Start.Index; at < state.Last.Index; at = page[len(page)-1].Index {
+		var err error
+		page, err = p.store.Entries(page[:0], core.DefaultGroup, at+1, state.Last.Index+1, scanBytes)
+		if err != nil {
+			return false, fmt.Errorf("read members: %w", err)
+		}
+		for i := range page {
+			if page[i].Kind == core.EntryMembership {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
 }
 
 // listed writes members as in 1=a:9001, 2=b:9002.

@@ -109,7 +109,7 @@ func rehearse(c Config) error {
 // env is what plugins are told; the directory is the store's.
 func (c Config) env() plugins.Env {
 	return plugins.Env{
-		Node: c.ID, Cluster: clusterID(c.Cluster), Dir: c.storeDir(), Seed: c.Seed, Log: c.Log,
+		Node: c.ID, Cluster: ClusterID(c.Cluster), Dir: c.storeDir(), Seed: c.Seed, Log: c.Log,
 	}
 }
 

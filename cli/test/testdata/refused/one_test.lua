@@ -1,0 +1,1 @@
+return { tests = { x = function(t) end } }
