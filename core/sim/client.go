@@ -10,10 +10,15 @@ import (
 
 // Client asks one thing after the other, at hosts that it picks by chance.
 type Client struct {
-	ID   int
-	w    *World
-	busy *Operation
-	// Next draws the next operation: its name, arguments and kind.
+	ID    int
+	w     *World
+	busy  *Operation
+	last  *Operation
+	again bool // last was asked for once more
+	// session is the id of the client's session, zero if it has none; sequence is of its last command.
+	session, sequence uint64
+	seen              map[string]any // the newest values of keys that it was told
+	// Next draws the next operation: its name, arguments and kind; nil: the client rests again.
 	Next func(c *Client) *Operation
 	// Wait draws how long the client rests between operations, Patience is how long it waits for an
 	// answer.
@@ -24,8 +29,8 @@ type Client struct {
 // StartClients has the clients of a world begin, each with its own workload.
 func (w *World) StartClients(next func(c *Client) *Operation) {
 	for i := range w.Options.Clients {
-		c := &Client{ID: i + 1, w: w, Next: next, Patience: 2 * Second}
-		c.Wait = func() core.Instant { return core.Instant(w.workload.Int64N(int64(20 * Millisecond))) }
+		c := &Client{ID: i + 1, w: w, Next: next, Patience: 2 * Second, seen: map[string]any{}}
+		c.Wait = func() core.Instant { return core.Instant(w.workload.Int64N(int64(w.Options.Wait))) }
 		w.Clients = append(w.Clients, c)
 		c.rest()
 	}
@@ -41,6 +46,9 @@ func (w *World) StopClients() {
 // Busy reports whether the client waits for an answer.
 func (c *Client) Busy() bool { return c.busy != nil }
 
+// mark is a text that no other operation has.
+func (c *Client) mark() string { return fmt.Sprintf("%d.%d", c.ID, len(c.w.History)+1) }
+
 func (c *Client) rest() { c.w.After(c.Wait(), c.ask) }
 
 func (c *Client) ask() {
@@ -48,37 +56,51 @@ func (c *Client) ask() {
 		return
 	}
 	op := c.Next(c)
+	if op == nil {
+		c.rest()
+		return
+	}
 	op.Client = c.ID
 	if op.Host == 0 {
 		op.Host = core.NodeID(1 + c.w.workload.IntN(len(c.w.Hosts)))
 	}
-	c.busy = op
+	c.busy, c.last = op, op
 	c.w.Ask(op, func() {
 		c.busy = nil
+		c.learn(op)
+		c.settle(op)
 		c.rest()
 	})
 	c.w.After(c.Patience, func() { c.w.giveUp(op) })
+}
+
+// learn remembers the value of a register, which makes it likely that cas succeeds.
+func (c *Client) learn(op *Operation) {
+	if asked, ok := parse(op.Data); ok && asked.name == "get" && op.Fate == Acked {
+		if key, ok := asked.args[0].(string); ok {
+			c.seen[key] = decoded(op.told())
+		}
+	}
 }
 
 // Ask has a host carry out an operation, and calls then when its fate is known.
 func (w *World) Ask(op *Operation, then func()) {
 	op.ID, op.Call = uint64(len(w.History)+1), w.now
 	w.History = append(w.History, op)
-	data, err := scripting.EncodeCall(op.Name, op.Args...)
-	if err != nil {
-		w.Fail("workload", "encode %s%v: %v", op.Name, op.Args, err)
-		return
+	if op.Data == nil {
+		data, err := scripting.EncodeCall(op.Name, op.Args...)
+		if err != nil {
+			w.Fail("workload", "encode %s%v: %v", op.Name, op.Args, err)
+			return
+		}
+		op.Data = data
 	}
-	w.submit(op, data, then)
+	w.submit(op, then)
 }
 
-func (w *World) submit(op *Operation, data []byte, then func()) {
-	q := core.Request{Group: core.DefaultGroup, Kind: core.RequestCommand, Data: data,
-		Token: op.ID, Caller: &waiter{w, op, then}}
-	if op.Query {
-		q.Kind, q.Level = core.RequestQuery, op.Level
-	}
-	w.Host(op.Host).Submit(q)
+func (w *World) submit(op *Operation, then func()) {
+	op.then = then
+	w.Host(op.Host).Submit(op.request(&waiter{w, op, then}))
 }
 
 // waiter is told what became of an operation.
@@ -93,12 +115,15 @@ func (a *waiter) Replied(_ uint64, r core.Reply) {
 	if a.op.Fate != Pending {
 		return // its client has given up
 	}
+	if r.Err != nil && a.w.retry(a.op, 50*Millisecond) {
+		return
+	}
 	a.op.Reply = r
 	switch {
-	case r.Err == nil:
+	case r.Err == nil && !expired(&r):
 		a.op.Fate = Acked
 		a.w.Report.Acked++
-	case errors.Is(r.Err, core.ErrUnknownOutcome):
+	case errors.Is(r.Err, core.ErrUnknownOutcome), r.Err == nil, a.op.tries > 0:
 		a.op.Fate = Unknown
 		a.w.Report.Unknown++
 	default:
@@ -116,12 +141,17 @@ func (w *World) giveUp(op *Operation) {
 	if op.Fate != Pending {
 		return
 	}
+	if w.retry(op, 0) {
+		w.After(2*Second, func() { w.giveUp(op) })
+		return
+	}
 	op.Fate = Unknown
 	w.Report.Unknown++
 	w.ended(op)
 	if c := op.Client; c > 0 {
 		client := w.Clients[c-1]
 		client.busy = nil
+		client.settle(op)
 		client.rest()
 	}
 }
@@ -144,9 +174,9 @@ func (w *World) Install(limit core.Instant) error {
 		if leader != nil && leader.Machine.Ready() {
 			return true
 		}
-		if leader != nil && (asked == nil || asked.Fate > Acked) {
-			asked = &Operation{Name: "@install", Host: leader.ID, Call: w.now}
-			w.submit(asked, data, nil)
+		if leader != nil && (asked == nil || w.now > asked.Call+Second/10) {
+			asked = &Operation{Name: "@install", Data: data, Host: leader.ID, Call: w.now}
+			w.submit(asked, nil)
 		}
 		return false
 	})

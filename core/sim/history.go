@@ -10,11 +10,18 @@ type Operation struct {
 	Level  core.ReadLevel // of a query
 	Name   string         // of the command or query
 	Args   []any
-	Host   core.NodeID // that was asked
-	Call   core.Instant
-	Return core.Instant // zero: not yet, or never
-	Reply  core.Reply
-	Fate   Fate
+	Data   []byte // what is sent; made of Name and Args if nil
+	Open   bool   // it opens a session
+	// Session and Sequence name a command of a session, which is asked for again, elsewhere, until
+	// there is an answer: it is carried out once.
+	Session, Sequence uint64
+	Host              core.NodeID // that was asked last
+	Call              core.Instant
+	Return            core.Instant // zero: not yet, or never
+	Reply             core.Reply
+	Fate              Fate
+	tries             int // sent again
+	then              func()
 }
 
 // Fate says what a client knows of an operation.
@@ -27,6 +34,17 @@ const (
 	Unknown Fate = 2 // it may have been or yet be carried out
 	Refused Fate = 3 // it certainly was not and will not be carried out
 )
+
+// maybe reports whether the operation may have been carried out, for all that its client knows.
+func (o *Operation) maybe() bool { return o.Fate == Pending || o.Fate == Unknown }
+
+// told is what the machine answered, as a model says it.
+func (o *Operation) told() string {
+	if f := o.Reply.Result.Failure; f != nil {
+		return "!" + f.Code
+	}
+	return string(o.Reply.Result.Value)
+}
 
 // History is every operation of a run, in order of their calls.
 type History []*Operation

@@ -23,12 +23,19 @@ type Host struct {
 	Err     error              // what stopped the node, or kept it from starting
 
 	w           *World
-	handler     *node.Handler // nil while down
+	handler     *node.Handler     // nil while down
+	status      *core.GroupStatus // nil: to be asked of the handler
+	store       core.Store        // of the newest incarnation
+	peeked      bool              // a checker reads the disk, which no fault may notice
 	incarnation uint32
 	events      engine.Events
 	done        []func()
 	woken       bool
 	paused      core.Instant // until when
+	stalled     core.Instant // until when its disk stands still
+	suspect     bool         // its disk was damaged
+	rotten      bool         // and it cannot be started any more
+	wrote       extents
 	busy        map[node.Lane]core.Instant
 
 	// DiskFault, if set, is asked before each operation of the disk, as in vfs.NewFaulty.
@@ -38,7 +45,7 @@ type Host struct {
 }
 
 func newHost(w *World, id core.NodeID) *Host {
-	h := &Host{ID: id, w: w, Disk: vfs.NewMemory(w.disk.Uint64())}
+	h := &Host{ID: id, w: w, wrote: extents{}, Disk: vfs.NewMemory(w.disk.Uint64())}
 	h.Takes = h.usual
 	return h
 }
@@ -56,13 +63,19 @@ func (h *Host) usual(l node.Lane) core.Instant {
 func (h *Host) Up() bool { return h.handler != nil }
 
 // Status describes the host's replica; the host must be up.
-func (h *Host) Status() core.GroupStatus { return h.handler.Status().Groups[0] }
+func (h *Host) Status() core.GroupStatus {
+	if h.status == nil {
+		h.status = &h.handler.Status().Groups[0]
+	}
+	return *h.status
+}
 
 // Start runs the node on what the disk holds. Its error is also kept in Err.
 func (h *Host) Start() error {
 	h.incarnation++
 	h.busy = map[node.Lane]core.Instant{}
 	h.events, h.done, h.woken, h.paused = engine.Events{}, nil, false, 0
+	h.status = nil
 	h.Err = h.open()
 	if h.Err != nil {
 		h.handler, h.Machine = nil, nil
@@ -71,23 +84,20 @@ func (h *Host) Start() error {
 	h.w.record(traceStart, h.ID, uint64(h.incarnation))
 	h.w.tell(func(o Observer) { o.Started(h) })
 	h.tick()
+	h.keep()
 	return nil
 }
 
 func (h *Host) open() error {
-	quiet := slog.New(slog.DiscardHandler)
-	disk := vfs.NewFaulty(h.Disk, func(op vfs.Op) error {
-		if h.DiskFault == nil {
-			return nil
-		}
-		return h.DiskFault(op)
-	})
+	quiet := slog.New(watchedLog{h.w})
+	disk := vfs.NewFaulty(h.Disk, h.operation)
 	store, err := wal.Open(disk, "wal", wal.Config{
 		SegmentBytes: h.w.Options.SegmentBytes, Inline: true, Salt: uint64(h.ID), Logger: quiet,
 	})
 	if err != nil {
 		return fmt.Errorf("open log: %w", err)
 	}
+	h.store = store
 	snapshots, err := snapfile.Open(disk, "snapshots")
 	if err != nil {
 		return errors.Join(fmt.Errorf("open snapshots: %w", err), store.Close())
@@ -103,6 +113,7 @@ func (h *Host) open() error {
 		Engine: settings, Cluster: 1,
 		Groups: []node.Group{{ID: core.DefaultGroup, Members: h.w.Options.members()}},
 		Store:  &watchedStore{store, h}, Snapshots: snapshots, Clock: h,
+		Log: quiet, ChunkBytes: h.w.Options.ChunkBytes,
 		Machine: func(core.GroupID) (core.StateMachine, error) {
 			return &watchedMachine{lua, h}, nil
 		},
@@ -134,7 +145,7 @@ func (h *Host) stop(how StopKind) {
 	h.w.record(traceStop, h.ID, uint64(how))
 	h.w.tell(func(o Observer) { o.Stopped(h, how) })
 	h.incarnation++
-	h.handler, h.Machine = nil, nil
+	h.handler, h.Machine, h.status = nil, nil, nil
 }
 
 // Now implements core.Clock.
@@ -147,7 +158,10 @@ func (h *Host) Wall() int64 { return h.Clock.wall(h.w.now) }
 // told.
 func (h *Host) Go(l node.Lane, job func() func()) {
 	start := max(h.w.now, h.busy[l], h.paused)
-	end := start + h.Takes(l)
+	if touches(l) {
+		start = max(start, h.stalled)
+	}
+	end := start + h.Takes(l) + h.hindered(l)
 	h.busy[l] = end
 	early, incarnation := h.w.schedule.Uint64()&1 == 0, h.incarnation
 	var done func()
@@ -193,13 +207,21 @@ func (h *Host) step() {
 	done := h.done
 	h.done = nil
 	h.w.record(traceStep, h.ID, uint64(len(done))<<32|uint64(len(h.events.Messages)))
-	h.handler.Handle(done, &h.events)
+	handler := h.handler
+	h.status = nil
+	handler.Handle(done, &h.events)
+	if h.handler != handler {
+		return // it ended while it read its disk
+	}
 	h.events.Reset()
 	h.w.tell(func(o Observer) { o.Stepped(h) })
 	if err := h.handler.Err(); err != nil {
 		h.Err = err
 		h.stop(StopFailed)
 		h.Disk = h.Disk.Kill()
+		if h.w.supervised {
+			h.again()
+		}
 	}
 }
 

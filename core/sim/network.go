@@ -11,7 +11,8 @@ import (
 type Network struct {
 	w    *World
 	cut  map[link]bool
-	held []held
+	held []frame
+	past []frame // some that were sent, for replays
 
 	// Delay draws how long a frame travels; Loss and Repeat are chances.
 	Delay  func() core.Instant
@@ -24,10 +25,10 @@ type Network struct {
 // link is one direction between two hosts.
 type link struct{ from, to core.NodeID }
 
-type held struct {
-	to    core.NodeID
-	frame []byte
-}
+const (
+	maxClogged = 10_000 // frames that wait on one link
+	maxPast    = 64     // frames that are kept to be replayed
+)
 
 var frameLimits = codec.Limits{MaxFrameBytes: codec.DefaultFrameBytes}
 
@@ -77,8 +78,8 @@ func (n *Network) Heal() { clear(n.cut) }
 // Release sends on what was held back, in order, and holds nothing any more.
 func (n *Network) Release() {
 	n.Hold = nil
-	for _, h := range n.held {
-		n.carry(h.to, h.frame)
+	for _, f := range n.held {
+		n.carry(f)
 	}
 	n.held = nil
 }
@@ -90,36 +91,77 @@ func (n *Network) send(from *Host, messages []core.Message) {
 		m := &messages[i]
 		n.w.Report.Messages++
 		n.w.tell(func(o Observer) { o.Sent(from, m) })
-		frame, err := frameLimits.AppendFrame(nil, messages[i:i+1])
+		data, err := frameLimits.AppendFrame(nil, messages[i:i+1])
 		if err != nil {
 			n.w.Fail("wire", "host %d: encode %v to %d: %v", from.ID, m.Kind, m.To, err)
 			return
 		}
-		n.w.record(traceMessage, from.ID, uint64(crc32.ChecksumIEEE(frame)))
-		switch {
-		case n.Hold != nil && n.Hold(m):
-			n.held = append(n.held, held{m.To, frame})
-		case n.cut[link{from.ID, m.To}] || n.w.network.Float64() < n.Loss:
-		default:
-			n.carry(m.To, frame)
-			if n.w.network.Float64() < n.Repeat {
-				n.carry(m.To, frame)
-			}
+		n.w.record(traceMessage, from.ID, uint64(crc32.ChecksumIEEE(data)))
+		if m.To == 0 || int(m.To) > len(n.w.Hosts) {
+			continue
 		}
+		f := frame{link: link{from.ID, m.To}, kind: m.Kind, bytes: data,
+			incarnation: n.w.Host(m.To).incarnation}
+		if n.Hold != nil && n.Hold(m) {
+			n.held = append(n.held, f)
+			continue
+		}
+		n.dispatch(f)
 	}
 }
 
-func (n *Network) carry(to core.NodeID, frame []byte) {
-	if to == 0 || int(to) > len(n.w.Hosts) {
+// dispatch lets faults decide what becomes of a frame.
+func (n *Network) dispatch(f frame) {
+	for _, a := range n.w.active {
+		if change := classes[a.Kind].frame; change != nil {
+			change(n, a, &f)
+		}
+	}
+	if f.lost && f.kind == core.MsgForward {
+		n.w.reached(StateForwardLost)
+	}
+	if f.lost || n.cut[f.link] || n.w.network.Float64() < n.Loss {
 		return
 	}
-	n.w.After(n.Delay(), func() {
-		h := n.w.Host(to)
-		messages, _, err := frameLimits.DecodeFrame(nil, frame)
-		if err != nil {
-			n.w.Fail("wire", "host %d: decode: %v", to, err)
-			return
-		}
-		h.deliver(messages)
-	})
+	if !f.corrupt {
+		n.remember(f)
+	}
+	n.carry(f)
+	if f.repeated || n.w.network.Float64() < n.Repeat {
+		n.carry(f)
+	}
+}
+
+// remember keeps a frame for a replay in the place of another.
+func (n *Network) remember(f frame) {
+	f.repeated, f.delay = false, 0
+	if len(n.past) < maxPast {
+		n.past = append(n.past, f)
+	} else if n.w.network.IntN(16) == 0 {
+		n.past[n.w.network.IntN(maxPast)] = f
+	}
+}
+
+func (n *Network) carry(f frame) {
+	n.w.After(n.Delay()+f.delay, func() { n.arrive(f) })
+}
+
+func (n *Network) arrive(f frame) {
+	h := n.w.Host(f.to)
+	messages, _, err := frameLimits.DecodeFrame(nil, f.bytes)
+	switch {
+	case f.corrupt && err != nil:
+		n.w.fired(FaultCorrupt)
+		return
+	case f.corrupt:
+		n.w.Fail("wire", "host %d took a frame of which a bit had flipped: %v", f.to, messages)
+		return
+	case err != nil:
+		n.w.Fail("wire", "host %d: decode: %v", f.to, err)
+		return
+	}
+	if h.incarnation != f.incarnation && h.Up() {
+		n.w.fired(FaultLate)
+	}
+	h.deliver(messages)
 }

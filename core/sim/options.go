@@ -23,6 +23,16 @@ type Options struct {
 	Engine engine.Config
 	// SegmentBytes is the length of a segment of the log. Default 16 KiB.
 	SegmentBytes int64
+	// Wait is how long a client rests between operations at most. Default 20 ms.
+	Wait core.Instant
+	// ChunkBytes is the largest piece of a snapshot in one message. Default 1 KiB.
+	ChunkBytes int
+	// Span is for how long faults happen. Default 20 s.
+	Span core.Instant
+	// Schedule is the faults of the run. Default: none in New; drawn from the seed in Run.
+	Schedule Schedule
+	// Workload makes what draws the clients' operations. Default: DefaultWorkload.
+	Workload func(w *World) func(c *Client) *Operation
 	// Script is the machine. Default: the key-value machine.
 	Script *scripting.Source
 }
@@ -31,6 +41,9 @@ func (o Options) withDefaults() Options {
 	o.Nodes = cmp.Or(o.Nodes, 3)
 	o.Clients = cmp.Or(o.Clients, 4)
 	o.SegmentBytes = cmp.Or(o.SegmentBytes, 16<<10)
+	o.Wait = cmp.Or(o.Wait, 20*Millisecond)
+	o.ChunkBytes = cmp.Or(o.ChunkBytes, 1<<10)
+	o.Span = cmp.Or(o.Span, 20*Second)
 	e := &o.Engine
 	e.TailEntries = cmp.Or(e.TailEntries, 5)
 	e.SnapshotEntries = cmp.Or(e.SnapshotEntries, 100)

@@ -1,10 +1,6 @@
 package sim
 
-import (
-	"container/heap"
-
-	"github.com/tidelock-raft/tidelock/core"
-)
+import "github.com/tidelock-raft/tidelock/core"
 
 // event is something that happens at an instant; order tells those of one instant apart.
 type event struct {
@@ -13,18 +9,49 @@ type event struct {
 	run   func()
 }
 
-// queue is the future, the nearest event first.
+func (e *event) before(o *event) bool {
+	return e.at < o.at || e.at == o.at && e.order < o.order
+}
+
+// queue is the future, the nearest event first: a binary heap. It is not container/heap's because
+// that makes an allocation of every event.
 type queue struct {
-	events eventHeap
+	events []event
 	count  uint64
 }
 
 func (q *queue) push(at core.Instant, run func()) {
 	q.count++
-	heap.Push(&q.events, event{at, q.count, run})
+	q.events = append(q.events, event{at, q.count, run})
+	for i := len(q.events) - 1; i > 0; {
+		parent := (i - 1) / 2
+		if !q.events[i].before(&q.events[parent]) {
+			return
+		}
+		q.events[i], q.events[parent] = q.events[parent], q.events[i]
+		i = parent
+	}
 }
 
-func (q *queue) pop() event { return heap.Pop(&q.events).(event) }
+func (q *queue) pop() event {
+	first, last := q.events[0], len(q.events)-1
+	q.events[0], q.events[last] = q.events[last], event{}
+	q.events = q.events[:last]
+	for i := 0; ; {
+		child := 2*i + 1
+		if child >= last {
+			return first
+		}
+		if child+1 < last && q.events[child+1].before(&q.events[child]) {
+			child++
+		}
+		if !q.events[child].before(&q.events[i]) {
+			return first
+		}
+		q.events[i], q.events[child] = q.events[child], q.events[i]
+		i = child
+	}
+}
 
 // next returns when the nearest event happens, if there is one.
 func (q *queue) next() (core.Instant, bool) {
@@ -32,29 +59,4 @@ func (q *queue) next() (core.Instant, bool) {
 		return 0, false
 	}
 	return q.events[0].at, true
-}
-
-type eventHeap []event
-
-// Len implements heap.Interface.
-func (h eventHeap) Len() int { return len(h) }
-
-// Less implements heap.Interface.
-func (h eventHeap) Less(i, k int) bool {
-	return h[i].at < h[k].at || h[i].at == h[k].at && h[i].order < h[k].order
-}
-
-// Swap implements heap.Interface.
-func (h eventHeap) Swap(i, k int) { h[i], h[k] = h[k], h[i] }
-
-// Push implements heap.Interface.
-func (h *eventHeap) Push(x any) { *h = append(*h, x.(event)) }
-
-// Pop implements heap.Interface.
-func (h *eventHeap) Pop() any {
-	old := *h
-	last := old[len(old)-1]
-	old[len(old)-1] = event{}
-	*h = old[:len(old)-1]
-	return last
 }

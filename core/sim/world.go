@@ -25,13 +25,18 @@ type World struct {
 	Clients []*Client
 	History History
 	Report  Report
+	// Coverage is what was reached; Run counts states, faults are always counted.
+	Coverage Coverage
 
-	now       core.Instant
-	queue     queue
-	observers []Observer
-	violation *Violation
-	trace     uint64
-	source    scripting.Source
+	active     []*active // faults that last
+	shadow     *shadow   // what the disks hold, if that is watched
+	supervised bool      // a host that stops by itself is started again
+	now        core.Instant
+	queue      queue
+	observers  []Observer
+	violation  *Violation
+	trace      uint64
+	source     scripting.Source
 
 	// Streams of chance, each for itself.
 	schedule, workload, network, disk *rand.Rand
@@ -63,18 +68,33 @@ func (v *Violation) Error() string {
 // ErrStuck is returned by Run when the awaited state did not come about in time.
 var ErrStuck = errors.New("sim: no progress")
 
+// maxStanding bounds the events of one instant.
+const maxStanding = 100_000
+
 // Streams that the seed starts.
 const (
 	streamSchedule = iota + 1
 	streamWorkload
 	streamNetwork
 	streamDisk
+	streamOptions
+	streamFaults
 )
 
 // New makes a world whose hosts have empty disks, and starts them.
 func New(o Options, observers ...Observer) (*World, error) {
 	o = o.withDefaults()
-	w := &World{Options: o, now: 1, observers: observers, source: o.source()}
+	w := build(o)
+	w.observers = observers
+	if err := w.boot(); err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// build makes a world in which nothing has happened yet.
+func build(o Options) *World {
+	w := &World{Options: o, now: 1, source: o.source()}
 	stream := func(n uint64) *rand.Rand { return rand.New(rand.NewPCG(o.Seed, n)) }
 	w.schedule, w.workload = stream(streamSchedule), stream(streamWorkload)
 	w.network, w.disk = stream(streamNetwork), stream(streamDisk)
@@ -82,12 +102,17 @@ func New(o Options, observers ...Observer) (*World, error) {
 	for id := range core.NodeID(o.Nodes) {
 		w.Hosts = append(w.Hosts, newHost(w, id+1))
 	}
+	return w
+}
+
+// boot starts every host.
+func (w *World) boot() error {
 	for _, h := range w.Hosts {
 		if err := h.Start(); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return w, nil
+	return nil
 }
 
 // Now returns the virtual time.
@@ -119,7 +144,8 @@ func (w *World) After(delay core.Instant, run func()) { w.queue.push(w.now+delay
 
 // Until lets time pass until ok is true. Errors: a *Violation, and ErrStuck when limit has passed.
 func (w *World) Until(limit core.Instant, what string, ok func() bool) error {
-	for end := w.now + limit; !ok(); {
+	end, standing := w.now+limit, 0
+	for !ok() {
 		if w.violation != nil {
 			return w.violation
 		}
@@ -131,7 +157,12 @@ func (w *World) Until(limit core.Instant, what string, ok func() bool) error {
 		e := w.queue.pop()
 		w.Report.Events++
 		w.Report.Virtual = e.at
-		w.now = e.at
+		if standing++; e.at > w.now {
+			standing = 0
+		}
+		if w.now = e.at; standing > maxStanding {
+			return fmt.Errorf("%w: %d events at one instant", ErrStuck, standing)
+		}
 		e.run()
 	}
 	return w.Err()
@@ -175,6 +206,7 @@ const (
 	traceStop
 	traceStart
 	traceOperation
+	traceFault
 )
 
 // record mixes something that has happened into the hash of the trace.
