@@ -71,7 +71,7 @@ func (r *Raft) standWith(force bool) {
 	r.restartTimer()
 	r.loseReads()
 	r.role, r.leader = Candidate, 0
-	r.term, r.vote, r.echoed = r.term+1, r.c.ID, 0
+	r.term, r.vote, r.echoed, r.blank = r.term+1, r.c.ID, 0, false
 	r.staged.hard = true
 	r.clearBallots()
 	r.askVoters(core.Message{Kind: core.MsgVote, Force: force})
@@ -153,8 +153,10 @@ func (r *Raft) sticky() bool {
 }
 
 // upToDate reports whether the candidate's log may lead: it lacks nothing that this one could have
-// helped to commit (Raft §5.4.1).
-func (r *Raft) upToDate(m core.Message) bool { return !m.Log.Before(r.log.last) }
+// helped to commit (Raft §5.4.1), or could be found to have helped to, had it not forgotten.
+func (r *Raft) upToDate(m core.Message) bool {
+	return !m.Log.Before(r.log.last) && (!r.blank || m.Log == (core.Position{}))
+}
 
 // mayVote reports whether a vote in m's term is still this replica's to give to m.From. A node that
 // does not know itself a voter votes too: the candidate may know better.
@@ -183,7 +185,7 @@ func (r *Raft) answerVote(m core.Message) {
 		return
 	}
 	if r.vote != m.From {
-		r.vote = m.From
+		r.vote, r.blank = m.From, false
 		r.staged.hard = true
 	}
 	r.elapsed, r.heard = 0, true

@@ -37,6 +37,7 @@ func (r *Raft) followAppend(m core.Message) {
 	}
 	r.merge(entries)
 	r.commit = max(r.commit, min(m.Commit, end))
+	r.fill(m)
 	r.acceptAppend(m, end)
 }
 

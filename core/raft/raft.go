@@ -27,6 +27,7 @@ type Raft struct {
 	commit    core.Index
 	handed    core.Index // handed out by Output.Apply or Restore
 	applied   core.Index // reported by Applied
+	blank     bool       // knows nothing, perhaps because its disk was lost: see blank.go
 	restoring core.Index // a snapshot handed out by Output.Restore and not yet reported; zero: none
 	applying  ledger
 	barred    bool // does not lead
@@ -85,6 +86,7 @@ func New(c Config, st core.State, log Log) (*Raft, error) {
 	}
 	r.arrange()
 	r.removed = r.MembershipAt(r.commit).Gone(c.ID)
+	r.blank = isBlank(c.ID, st)
 	return r, nil
 }
 

@@ -9,8 +9,8 @@ import (
 
 // What damages a disk for good may only strike a host that the others can spare: a majority of
 // hosts, none of whose disks was damaged, hold everything that is committed, durably. The one that
-// was struck is suspect for the rest of the run. It may refuse to start, or to go on, but never tell
-// anything that is not so.
+// was struck is suspect for the rest of the run. It may refuse to start, or to go on, but never
+// tell anything that is not so.
 //
 // What no log can notice is not drawn, because nothing is promised: a disk that confirms what it
 // never wrote, one that is put back to an earlier day, and one that comes back empty under the same
@@ -18,10 +18,9 @@ import (
 // added under another id; here it stays away.
 
 func init() {
-	short := Second / 10
-	register(FaultRot, class{name: "bit rot", often: 2, least: short, draw: drawDamage,
+	register(FaultRot, class{name: "bit rot", often: 2, least: shortest, draw: drawDamage,
 		begin: down, end: damaging(rot)})
-	register(FaultMissing, class{name: "missing file", often: 1, least: short, draw: drawDamage,
+	register(FaultMissing, class{name: "missing file", often: 1, least: shortest, draw: drawDamage,
 		begin: down, end: damaging(vanish)})
 	register(FaultWipe, class{name: "lost disk", often: 1, draw: drawDamage, begin: down,
 		end: damaging(wipe)})

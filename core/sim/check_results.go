@@ -40,4 +40,6 @@ func answers(a *application, op *Operation) bool {
 }
 
 // of reports whether a is the operation's command.
-func of(a *application, op *Operation) bool { return a != nil && bytes.Equal(a.entry.Data, op.Data) }
+func of(a *application, op *Operation) bool {
+	return a != nil && bytes.Equal(a.entry.Data, op.Data)
+}

@@ -8,7 +8,8 @@ import (
 	"github.com/tidelock-raft/tidelock/scripting"
 )
 
-// TestQueryIsHeldAgainstReplay runs a machine that no model knows, and changes what a client was told.
+// TestQueryIsHeldAgainstReplay runs a machine that no model knows, and changes what a client was
+// told.
 func TestQueryIsHeldAgainstReplay(t *testing.T) {
 	w := small(t, scripting.Default())
 	w.tell(func(o Observer) { o.Checkpoint() })

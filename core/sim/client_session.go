@@ -8,8 +8,8 @@ import (
 // maxTries bounds how often a command of a session is sent.
 const maxTries = 100
 
-// inSession makes an operation one of the client's session, or opens one first.
-func (c *Client) inSession(op *Operation) *Operation {
+// InSession makes an operation one of the client's session, or opens one first.
+func (c *Client) InSession(op *Operation) *Operation {
 	switch {
 	case op.Query:
 		return op

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/transport/codec"
 )
 
 // frame is what travels: one message, encoded.
@@ -201,7 +202,7 @@ func stranger(n *Network, a *active, f *frame) {
 	if !n.chance(a.Rate) {
 		return
 	}
-	messages, _, err := frameLimits.DecodeFrame(nil, f.bytes)
+	messages, _, err := codec.Limits{}.DecodeFrame(nil, f.bytes)
 	if err != nil || len(messages) != 1 {
 		return // a bit of it has flipped
 	}
@@ -213,7 +214,7 @@ func stranger(n *Network, a *active, f *frame) {
 		m.Group += 98
 	}
 	other := *f
-	if other.bytes, err = frameLimits.AppendFrame(nil, messages); err == nil {
+	if other.bytes, err = (codec.Limits{}).AppendFrame(nil, messages); err == nil {
 		n.carry(other)
 		n.w.fired(a.Kind)
 	}

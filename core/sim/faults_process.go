@@ -6,29 +6,35 @@ import (
 )
 
 func init() {
-	again := func(w *World, a *active) { w.Host(a.Node).revive() }
-	short, long := Second/10, Minute
-	register(FaultKill, class{name: "kill", often: 6, least: short, most: long,
-		begin: striking(StopKill), end: again})
-	register(FaultKillInside, class{name: "kill inside an operation", often: 6, least: short,
-		most: long, draw: drawInside, operation: inside(StopKill), end: again})
-	register(FaultPower, class{name: "power cut", often: 6, least: short, most: long,
-		begin: striking(StopPower), end: again})
+	register(FaultKill, class{name: "kill", often: 6, least: shortest, most: longest,
+		begin: striking(StopKill), end: revive})
+	register(FaultKillInside, class{name: "kill inside an operation", often: 6, least: shortest,
+		most: longest, draw: drawInside, operation: inside(StopKill), end: revive})
+	register(FaultPower, class{name: "power cut", often: 6, least: shortest, most: longest,
+		begin: striking(StopPower), end: revive})
 	register(FaultPowerInside, class{name: "power cut inside an operation", often: 6,
-		least: short, most: long, draw: drawInside, operation: inside(StopPower), end: again})
-	register(FaultPowerTwice, class{name: "power cut during recovery", often: 4, least: short,
-		most: long, draw: drawInside, begin: striking(StopPower), end: twice})
-	register(FaultPowerAll, class{name: "power cut of several", often: 2, least: short,
+		least: shortest, most: longest, draw: drawInside, operation: inside(StopPower), end: revive})
+	register(FaultPowerTwice, class{name: "power cut during recovery", often: 4, least: shortest,
+		most: longest, draw: drawInside, begin: striking(StopPower), end: twice})
+	register(FaultPowerAll, class{name: "power cut of several", often: 2, least: shortest,
 		most: 10 * Second, draw: drawSet, begin: powerAll, end: reviveAll})
-	register(FaultPause, class{name: "pause", often: 6, least: 10 * Millisecond, most: long,
+	register(FaultPause, class{name: "pause", often: 6, least: 10 * Millisecond, most: longest,
 		begin: pause})
 	register(FaultSlowApply, class{name: "slow apply", often: 3, draw: drawSlow})
 	register(FaultDrift, class{name: "clock drift", most: Hour, draw: drawDrift, begin: drift,
 		end: undrift})
 	register(FaultJump, class{name: "wall clock jump", often: 4, draw: drawJump, begin: jump})
-	register(FaultSuspend, class{name: "suspend", often: 3, least: 10 * Millisecond, most: long,
+	register(FaultSuspend, class{name: "suspend", often: 3, least: 10 * Millisecond, most: longest,
 		begin: suspend})
 }
+
+// Bounds of how long a host is down or stands still.
+const (
+	shortest = Second / 10
+	longest  = Minute
+)
+
+func revive(w *World, a *active) { w.Host(a.Node).revive() }
 
 func drawNothing(*drawer, *Fault) {}
 

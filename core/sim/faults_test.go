@@ -8,8 +8,8 @@ import (
 
 // TestEverythingIsReached runs small worlds under one kind of fault after the other, each amid
 // kills and isolation, without which there is little to read from a disk and no snapshot to send,
-// and then a few that are made for rare states. Every kind must have an effect, and every state must
-// come up.
+// and then a few that are made for rare states. Every kind must have an effect, and every state
+// must come up.
 func TestEverythingIsReached(t *testing.T) {
 	var total Coverage
 	run := func(o Options) {

@@ -133,7 +133,10 @@ func (h *Host) Kill() { h.stop(StopKill); h.Disk = h.Disk.Kill() }
 func (h *Host) Power() { h.stop(StopPower); h.Disk = h.Disk.Crash() }
 
 // Wipe gives a host that is down a new, empty disk.
-func (h *Host) Wipe() { h.Disk = vfs.NewMemory(h.w.disk.Uint64()) }
+func (h *Host) Wipe() {
+	h.Disk = vfs.NewMemory(h.w.disk.Uint64())
+	h.w.tell(func(o Observer) { o.Wiped(h) })
+}
 
 // Pause stops the process for a while, as SIGSTOP does.
 func (h *Host) Pause(span core.Instant) { h.paused = max(h.paused, h.w.now+span) }

@@ -17,6 +17,7 @@ const (
 // recover heals a majority, drawn by chance, and demands that it gets on; the others stay as they
 // are, or worse. Then all are healed that can be, and compared.
 func (w *World) recover() error {
+	w.EndFaults() // first: the end of some is that a disk is damaged
 	chosen := w.majority()
 	w.heal(chosen)
 	if err := w.Until(patience, "leader that a healed majority agrees on", func() bool {

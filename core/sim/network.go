@@ -30,8 +30,6 @@ const (
 	maxPast    = 64     // frames that are kept to be replayed
 )
 
-var frameLimits = codec.Limits{MaxFrameBytes: codec.DefaultFrameBytes}
-
 func newNetwork(w *World) *Network {
 	n := &Network{w: w, cut: map[link]bool{}}
 	n.Delay = func() core.Instant { return 100_000 + core.Instant(w.network.Int64N(900_000)) }
@@ -91,7 +89,7 @@ func (n *Network) send(from *Host, messages []core.Message) {
 		m := &messages[i]
 		n.w.Report.Messages++
 		n.w.tell(func(o Observer) { o.Sent(from, m) })
-		data, err := frameLimits.AppendFrame(nil, messages[i:i+1])
+		data, err := codec.Limits{}.AppendFrame(nil, messages[i:i+1])
 		if err != nil {
 			n.w.Fail("wire", "host %d: encode %v to %d: %v", from.ID, m.Kind, m.To, err)
 			return
@@ -148,7 +146,7 @@ func (n *Network) carry(f frame) {
 
 func (n *Network) arrive(f frame) {
 	h := n.w.Host(f.to)
-	messages, _, err := frameLimits.DecodeFrame(nil, f.bytes)
+	messages, _, err := codec.Limits{}.DecodeFrame(nil, f.bytes)
 	switch {
 	case f.corrupt && err != nil:
 		n.w.fired(FaultCorrupt)

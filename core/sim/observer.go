@@ -12,6 +12,8 @@ type Observer interface {
 	Started(h *Host)
 	// Stopped tells that a host ran until now.
 	Stopped(h *Host, how StopKind)
+	// Wiped tells that a host that is down has lost its disk.
+	Wiped(h *Host)
 	// Stepped tells that the handler of a host has taken in events: its status may be new.
 	Stepped(h *Host)
 	// Sent tells that a host has handed a message to its transport. The message is read-only.
@@ -52,6 +54,9 @@ func (Bystander) Started(*Host) {}
 
 // Stopped implements Observer.
 func (Bystander) Stopped(*Host, StopKind) {}
+
+// Wiped implements Observer.
+func (Bystander) Wiped(*Host) {}
 
 // Stepped implements Observer.
 func (Bystander) Stepped(*Host) {}

@@ -228,3 +228,30 @@ func (s *stage) state(id core.NodeID) string {
 	s.ok(err)
 	return b.String()
 }
+
+// TestWipedPeerGetsSnapshot: a follower loses its disk and comes back under its old name. It votes for
+// nobody until a leader has given it everything, and the leader must not believe what it remembers.
+func TestWipedPeerGetsSnapshot(t *testing.T) {
+	staged(t, often(3), 4, func(s *stage) {
+		s.lead(1)
+		s.fill("k", 30)
+		s.w.Net.Isolate(2)
+		s.put("precious", 1)
+		s.kill(3)
+		s.w.Host(3).Wipe()
+		s.kill(1)
+		s.start(3)
+		s.w.Net.Heal()
+		s.run(10 * Second)
+		if l := s.w.Leader(); l != nil {
+			s.Fatalf("node %d leads without the command", l.ID)
+		}
+		s.start(1)
+		s.holds("precious", 1)
+		s.until("snapshot", func() bool { return s.w.Host(3).Status().SnapshotIndex > 20 })
+		s.run(Second)
+		s.kill(1)
+		s.leaderAmong(2, 3)
+		s.holds("precious", 1)
+	})
+}

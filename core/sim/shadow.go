@@ -172,6 +172,13 @@ func (s *shadow) Started(h *Host) {
 	d.writing = nil
 }
 
+// Wiped implements Observer. What is asked of the host from now on is what core/raft promises for one
+// that lost its disk (blank.go): it may give the vote of a term once more, but not before a leader
+// has given it all that is committed.
+func (s *shadow) Wiped(h *Host) {
+	*s.disk(h.ID) = disk{voted: map[core.Term]core.NodeID{}}
+}
+
 // suspect reports whether the disk of a host was damaged: what it held may be gone, for no fault of
 // its store's.
 func (s *shadow) suspect(id core.NodeID) bool {

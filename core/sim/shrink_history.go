@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// ShrinkHistory looks for a run that breaks the same rule with fewer operations, which it leaves out
-// in larger and then in smaller pieces. What it returns has failed just so; it may be o itself. A run
-// without progress stays as it is, for one in which nobody asks anything makes none either.
+// ShrinkHistory looks for a run that breaks the same rule with fewer operations, which it leaves
+// out in larger and then in smaller pieces. What it returns has failed just so; it may be o itself.
+// A run without progress stays as it is, for one in which nobody asks anything makes none either.
 func ShrinkHistory(o *Outcome, run func(Options) *Outcome) *Outcome {
 	if _, ok := o.Err.(*Violation); !ok {
 		return o

@@ -8,8 +8,8 @@ import (
 )
 
 // keeper has the timers of a host's machine fire, as the timekeeper does for real nodes: each host
-// proposes the command when its first timer is due, and who does not lead is refused and asks again.
-// It lives as long as an incarnation.
+// proposes the command when its first timer is due, and who does not lead is refused and asks
+// again. It lives as long as an incarnation.
 type keeper struct {
 	h           *Host
 	incarnation uint32

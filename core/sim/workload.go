@@ -121,7 +121,7 @@ func (m *mix) next(c *Client) *Operation {
 	}
 	op := activities[i].make(m, c)
 	if m.session {
-		return c.inSession(op)
+		return c.InSession(op)
 	}
 	return op
 }

@@ -37,10 +37,6 @@ var consensus = []Mutant{
 		Old: "{ return !m.Log.Before(r.log.last) }",
 		New: "{ return m.Term > 0 }",
 	}, {
-		Name: "a leader does not step down for a higher term", File: "core/raft/raft.go",
-		Old: "if !r.meetHigherTerm(&m) {",
-		New: "if r.role == Leader || !r.meetHigherTerm(&m) {",
-	}, {
 		Name: "log matching looks at the index alone", File: "core/raft/follow.go",
 		Old: "return term == p.Term",
 		New: "return term != 0 || p.Term == 0",

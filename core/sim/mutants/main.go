@@ -32,8 +32,8 @@ type Mutant struct {
 	File string // from the root of the module
 	Old  string // found there exactly once
 	New  string
-	// Test, if set, names a test that has to fail, of Package or else of core/sim; if not, drawn worlds
-	// are run until one does.
+	// Test, if set, names a test that has to fail, of Package or else of core/sim; if not, drawn
+	// worlds are run until one does.
 	Test    string
 	Package string
 }

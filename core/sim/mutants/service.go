@@ -11,11 +11,6 @@ var service = []Mutant{
 		Old: "Result: m.results[at], Index: c.Index,",
 		New: "Result: m.results[0], Index: c.Index,",
 	}, {
-		Name: "a command of unknown outcome is called refused", File: "core/engine/group.go",
-		Old:  "g.answer(c.Caller, c.Token, core.ErrUnknownOutcome, out)",
-		New:  "g.answer(c.Caller, c.Token, core.ErrBusy, out)",
-		Test: "TestAmbiguousIsUnknown",
-	}, {
 		Name: "a command that was passed on is called refused when time is up",
 		File: "core/engine/forwards.go",
 		Old:  "reply := core.Reply{Err: core.ErrUnknownOutcome}",
