@@ -7,7 +7,7 @@ PROGRAMS := raft-node raft-client tidelock
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := build
-.PHONY: build test race differential mutants lint e2e bench cluster status demo stop clean help
+.PHONY: build test race differential sim mutants chaos lint e2e matrix bench cluster status demo stop clean help
 
 build: ## build raft-node, raft-client and tidelock (the default)
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o . $(PROGRAMS:%=./cli/%)
@@ -21,12 +21,22 @@ race: ## run all tests under the race detector
 e2e: ## run the tests that start real processes
 	.ci/test ./cli/internal/e2e
 
+matrix: ## a cluster on every transport and store, with writes/s and p99: TIME=of each run
+	MATRIX=$(or $(TIME),5s) go test -count=1 -timeout 20m -v -run TestMatrix ./cli/internal/e2e
+
 differential: ## compare random programs with Debian's lua5.1: SEED=first PROGRAMS=number
 	go test -count=1 -timeout 20m -run EqualsRealLua ./scripting/sandbox -args \
 		-lua $$(command -v lua5.1) -first $(or $(SEED),0) -programs $(or $(PROGRAMS),20000)
 
+sim: ## run simulated clusters under all checkers: SEED=first SEEDS=number
+	go test -count=1 -timeout 60m -run TestSeeds ./core/sim -args \
+		-sim.once -sim.first $(or $(SEED),1) -sim.seeds $(or $(SEEDS),100)
+
 mutants: ## break production code on purpose, see the simulator notice: RUN=regexp SEEDS=number
 	go run ./core/sim/mutants -run '$(RUN)' -seeds $(or $(SEEDS),100)
+
+chaos: ## five real nodes, twenty clients, everything breaks: FOR=10m SEED=number
+	go run ./cli/internal/chaos -for $(or $(FOR),10m) -seed $(or $(SEED),0)
 
 lint: ## gofmt, go vet, staticcheck
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }

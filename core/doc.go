@@ -5,7 +5,7 @@
 // swapped at startup implements an interface of this package, and this package imports nothing but
 // the standard library. Arrows between packages point one way:
 //
-//	cli ─> plugins/standard ─> transport/*, persist/*, scripting ─> plugins ─> core
+//	cli ─> plugins/standard ─> transport/*, persist/*, scripting ─> plugins ─> core, persist/vfs
 //	                           core/node ─> core/engine ─> core/raft ─> core/quorum ─> core
 //
 // What a transport, a store and a machine must promise stands at the methods of Transport, Store

@@ -20,6 +20,13 @@ const (
 	// RequestSession opens or closes a session, or changes the state by a command that is carried
 	// out once however often it is asked for: Data begins with a session.Header (core/session).
 	RequestSession RequestKind = 6
+	// RequestBackup asks the node itself for a piece of a copy of its state; Data is a BackupRequest
+	// in JSON, the reply at most MaxBackupPiece bytes, and none behind the last piece. A failure is
+	// its end.
+	RequestBackup RequestKind = 7
+	// RequestProbe has the leader commit an entry that changes nothing. An empty reply proves that a
+	// majority stores entries and that the leader applies them; Reply.Index is where.
+	RequestProbe RequestKind = 8
 )
 
 // ReadLevel says how fresh the answer to a query must be.
@@ -91,6 +98,10 @@ type NodeStatus struct {
 	Cluster ClusterID     `json:"cluster,string"`
 	Version string        `json:"version"`
 	Groups  []GroupStatus `json:"groups"`
+	Time    int64         `json:"time_ns,omitempty"` // its wall clock as it answered, Unix ns
+	Disk    *DiskStatus   `json:"disk,omitempty"`
+	Peers   []PeerStatus  `json:"peers,omitempty"`  // the other nodes, ascending
+	Script  *ScriptStatus `json:"script,omitempty"` // only if another runs than its user named
 }
 
 // GroupStatus describes one replica of a group.
@@ -101,7 +112,8 @@ type GroupStatus struct {
 	Leader        NodeID         `json:"leader"` // zero: unknown
 	CommitIndex   Index          `json:"commit_index"`
 	AppliedIndex  Index          `json:"applied_index"`
-	FirstIndex    Index          `json:"first_index"` // the first entry that the log holds
+	AppliedTime   int64          `json:"applied_time_ns,omitempty"` // Entry.Time there; 0: unknown
+	FirstIndex    Index          `json:"first_index"`               // the first that the log holds
 	LastIndex     Index          `json:"last_index"`
 	SnapshotIndex Index          `json:"snapshot_index"`
 	Digest        uint64         `json:"digest,string"` // of the machine at AppliedIndex; 0: none

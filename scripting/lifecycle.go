@@ -206,6 +206,7 @@ func (m *Machine) takeOver(
 		m.effects.rollback(0)
 		return core.Result{Failure: failure}, m.mend(e.Index)
 	}
+	m.observe(e)
 	m.space.Commit()
 	m.effects.commit()
 	m.adopt(next.settle(e.Index, past), s, m.space)

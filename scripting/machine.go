@@ -52,6 +52,8 @@ type Machine struct {
 	live    *state.View // of space
 	effects *effects
 	spent   sandbox.Limits // by the last command or query
+
+	observer func(*core.Entry, []Write) // nil: none
 }
 
 var (
@@ -200,6 +202,7 @@ func (m *Machine) carryOut(e *core.Entry, data []byte, salt uint64) core.Result 
 		m.space.Rollback(0)
 		m.effects.rollback(0)
 	}
+	m.observe(e)
 	m.space.Commit()
 	m.effects.commit()
 	s.release()

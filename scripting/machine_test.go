@@ -89,18 +89,49 @@ func one(tb testing.TB, script string) *Machine {
 	return newMachine(tb, Source{Name: "one.lua", Text: []byte(script)})
 }
 
+// TestClientIsThatOfTheSession, and a timer is nobody's, whoever has it fired.
+func TestClientIsThatOfTheSession(t *testing.T) {
+	m := one(t, `local kv = state.map("kv")
+		return { name = "c", version = 1, commands = {
+			later = function() timer.at(1, "note") return ctx.client() end,
+			note = function() kv:set("client", ctx.client() or "nobody") end,
+		}, queries = { noted = function() return kv:get("client") end } }`)
+	for i, step := range []struct {
+		call   []byte
+		client uint64
+		result string
+		noted  string
+	}{
+		{encode(t, "note"), 0, "null", `"nobody"`},
+		{encode(t, "note"), 1<<53 - 1, "null", "9007199254740991"},
+		{encode(t, "later"), 7, "7", "9007199254740991"},
+		{Fire(), 8, "1", `"nobody"`},
+	} {
+		e := commandEntry(core.Index(i+1), step.call)
+		e.Client = step.client
+		if got := show(t, apply(t, m, []core.Entry{e})[0].Value); got != step.result {
+			t.Errorf("step %d: got %s, want %s", i, got, step.result)
+		}
+		if got := show(t, m.Query(encode(t, "noted")).Value); got != step.noted {
+			t.Errorf("step %d: noted %s, want %s", i, got, step.noted)
+		}
+	}
+}
+
 // TestQueriesCannotWrite tries every way to change something from a query.
 func TestQueriesCannotWrite(t *testing.T) {
 	m := one(t, `local kv, n = state.map("kv"), state.value("n", 1)
 		return { name = "q", version = 1, commands = { f = function() end }, queries = {
 			set = function() kv:set("a", 1) end, del = function() kv:delete("a") end,
 			value = function() n:set(2) end, caught = function() return pcall(kv.set, kv, "a", 1) end,
-			time = function() return ctx.time() end, random = function() return math.random() end,
+			time = function() return ctx.time() end, client = function() return ctx.client() end,
+			random = function() return math.random() end,
 		} }`)
 	before := m.Digest()
 	for name, want := range map[string]string{
 		"set": "a query must not write; make it a command", "del": "a query must not write",
 		"value": "a query must not write", "time": "ctx.time may be used in commands only",
+		"client": "ctx.client may be used in commands only",
 		"random": "math.random may be used in commands only",
 	} {
 		r := m.Query(encode(t, name))

@@ -16,7 +16,7 @@ const busy = `
 local kv, log, n = state.map("kv"), state.map("log"), state.value("n", 0)
 local function touch(k)
   n:set(n:get() + 1)
-  log:set(n:get(), {k = k, t = ctx.time(), r = math.random(100)})
+  log:set(n:get(), {k = k, t = ctx.time(), r = math.random(100), c = ctx.client()})
 end
 return { name = "busy", version = 1,
   commands = {
@@ -135,7 +135,9 @@ func TestReplayedEqualsRestored(t *testing.T) {
 			var batch []core.Entry
 			for range 1 + rng.IntN(8) {
 				index += core.Index(1 + rng.IntN(2))
-				batch = append(batch, commandEntry(index, randomCall(t, rng)))
+				e := commandEntry(index, randomCall(t, rng))
+				e.Client = uint64(rng.IntN(3)) << rng.IntN(50)
+				batch = append(batch, e)
 			}
 			want := apply(t, long, batch)
 			if got := apply(t, restored, batch); !reflect.DeepEqual(got, want) {

@@ -211,20 +211,26 @@ func shown(k lua.LValue) string {
 
 // context is what a command may know about its entry.
 func (s *script) context() map[string]sandbox.Function {
-	of := func(name string, read func(e *core.Entry) float64) sandbox.Function {
+	of := func(name string, read func(e *core.Entry) lua.LValue) sandbox.Function {
 		return func(v *sandbox.VM) int {
 			if s.entry == nil {
 				v.L.RaiseError("ctx.%s may be used in commands only; "+
 					"store it in a command, or pass it as an argument", name)
 			}
-			v.L.Push(lua.LNumber(read(s.entry)))
+			v.L.Push(read(s.entry))
 			return 1
 		}
 	}
 	return map[string]sandbox.Function{
-		"index": of("index", func(e *core.Entry) float64 { return float64(e.Index) }),
-		"term":  of("term", func(e *core.Entry) float64 { return float64(e.Term) }),
-		"time":  of("time", func(e *core.Entry) float64 { return float64(e.Time / 1e6) }),
+		"index": of("index", func(e *core.Entry) lua.LValue { return lua.LNumber(e.Index) }),
+		"term":  of("term", func(e *core.Entry) lua.LValue { return lua.LNumber(e.Term) }),
+		"time":  of("time", func(e *core.Entry) lua.LValue { return lua.LNumber(e.Time / 1e6) }),
+		"client": of("client", func(e *core.Entry) lua.LValue {
+			if e.Client == 0 {
+				return lua.LNil
+			}
+			return lua.LNumber(e.Client)
+		}),
 	}
 }
 

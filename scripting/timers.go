@@ -164,6 +164,8 @@ func (m *Machine) fire(e *core.Entry, a *arguments) (core.Result, error) {
 	if failure := a.end(); failure != nil {
 		return core.Result{Failure: failure}, nil
 	}
+	nobody := *e // whoever calls @fire, timers are nobody's
+	nobody.Client = 0
 	now, fired := e.Time/1e6, 0
 	most, spent := m.writer.vm.Limits().Steps, sandbox.Limits{}
 	for ; fired < MaxFired && spent.Steps < most; fired++ {
@@ -171,7 +173,7 @@ func (m *Machine) fire(e *core.Entry, a *arguments) (core.Result, error) {
 		if !ok {
 			break
 		}
-		result := m.carryOut(e, raw(timer.Val), uint64(fired+1))
+		result := m.carryOut(&nobody, raw(timer.Val), uint64(fired+1))
 		spent.Steps, spent.Bytes = spent.Steps+m.spent.Steps, spent.Bytes+m.spent.Bytes
 		if result.Failure != nil {
 			m.effects.reportFailure(timer, result.Failure)

@@ -36,7 +36,7 @@ func New(env remote.Env) *cli.Command {
 			"line, and the exit code is that of the first. FILE may be - for standard input.\n\n" +
 			"  raft-client batch setup.txt --stop-on-error\n" +
 			"  printf 'put x 1\\nget x\\n' | raft-client batch -",
-		Flags: append(remote.QueryFlags(), &cli.BoolFlag{
+		Flags: append(remote.QueryFlags(), remote.SessionFlag(), &cli.BoolFlag{
 			Name: "stop-on-error", Usage: "run nothing behind a line that fails",
 			EnvVars: []string{"RAFT_STOP_ON_ERROR"},
 		}),

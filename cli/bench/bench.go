@@ -50,7 +50,7 @@ func New(env remote.Env) *cli.Command {
 			"asks again, and prints rates and latencies.\n\n" +
 			"  tidelock bench --clients 1,64,256 --duration 10s\n" +
 			"  tidelock bench --clients 64 --reads 90 --output json",
-		Flags: append(remote.QueryFlags(),
+		Flags: append(remote.QueryFlags(), remote.SessionFlag(),
 			&cli.IntSliceFlag{Name: "clients", Value: cli.NewIntSlice(1, 64, 256),
 				Usage: "`NUMBERS` of clients, one run for each"},
 			&cli.DurationFlag{Name: "duration", Value: 10 * time.Second, Usage: "`TIME` of each run"},
@@ -161,7 +161,7 @@ type worker struct {
 
 // load runs n workers over one connection to each endpoint they need.
 func load(ctx context.Context, o Options, n int) (Result, error) {
-	c := client.Config{Timeout: o.Timeout}
+	c := client.Config{Timeout: o.Timeout, NoSession: o.NoSession}
 	for _, e := range o.Endpoints {
 		c.Endpoints = append(c.Endpoints, e.Address)
 	}

@@ -25,7 +25,7 @@ func New(env remote.Env) *cli.Command {
 			"  raft-client call cas x 1 2\n" +
 			"  raft-client call cas x '\"1\"' '\"2\"'         # text, not numbers\n" +
 			"  raft-client call transfer ann bob 12.5 '{\"note\":\"rent\"}'",
-		Flags: remote.Flags(),
+		Flags: remote.CommandFlags(),
 		Action: func(c *cli.Context) error {
 			common, err := remote.Parse(env, c, 1, remote.Any)
 			if err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/tidelock-raft/tidelock/cli/query"
 	"github.com/tidelock-raft/tidelock/cli/script"
 	"github.com/tidelock-raft/tidelock/cli/status"
+	"github.com/tidelock-raft/tidelock/cli/watch"
 )
 
 // New makes the group, under a name: client, or raft-client where it is a program of its own.
@@ -31,7 +32,7 @@ func New(name string, s program.Streams) *cli.Command {
 			"JSON on standard output.",
 		Subcommands: []*cli.Command{
 			put.New(env), get.New(env), del.New(env), call.New(env), query.New(env),
-			batch.New(env), status.New(env), script.New(env), cluster.New(env),
+			batch.New(env), watch.New(env), status.New(env), script.New(env), cluster.New(env),
 		},
 	}
 }

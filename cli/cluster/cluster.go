@@ -6,9 +6,14 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/tidelock-raft/tidelock/cli/cluster/change"
+	"github.com/tidelock-raft/tidelock/cli/cluster/health"
 	"github.com/tidelock-raft/tidelock/cli/cluster/members"
+	"github.com/tidelock-raft/tidelock/cli/cluster/recover"
 	"github.com/tidelock-raft/tidelock/cli/cluster/resync"
+	"github.com/tidelock-raft/tidelock/cli/cluster/snapshot"
+	"github.com/tidelock-raft/tidelock/cli/cluster/status"
 	"github.com/tidelock-raft/tidelock/cli/cluster/transfer"
+	"github.com/tidelock-raft/tidelock/cli/cluster/why"
 	"github.com/tidelock-raft/tidelock/cli/internal/remote"
 )
 
@@ -17,11 +22,15 @@ func New(env remote.Env) *cli.Command {
 	return &cli.Command{
 		Name: "cluster", Usage: "look after the nodes of a cluster",
 		Description: "Looks after the nodes of a cluster.\n\n" +
+			"  raft-client cluster status\n" +
+			"  raft-client cluster why\n" +
 			"  raft-client cluster members\n" +
 			"  raft-client cluster add 4 10.0.0.4:9004\n" +
 			"  raft-client cluster transfer 2\n" +
 			"  raft-client cluster remove 1 --plan\n" +
-			"  raft-client cluster resync 3",
-		Subcommands: append(change.New(env), members.New(env), transfer.New(env), resync.New(env)),
+			"  raft-client cluster resync 3\n" +
+			"  raft-client cluster snapshot save monday.snap",
+		Subcommands: append(change.New(env), status.New(env), health.New(env), why.New(env),
+			members.New(env), transfer.New(env), resync.New(env), recover.New(env), snapshot.New(env)),
 	}
 }

@@ -21,7 +21,7 @@ func New(env remote.Env) *cli.Command {
 		Name: "del", Usage: "delete a key", ArgsUsage: "KEY",
 		Description: "Deletes a key, and says whether it was there and where in the log that is.\n\n" +
 			"  raft-client del x",
-		Flags: remote.Flags(),
+		Flags: remote.CommandFlags(),
 		Action: func(c *cli.Context) error {
 			common, err := remote.Parse(env, c, 1, 1)
 			if err != nil {

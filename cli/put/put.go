@@ -21,8 +21,10 @@ func New(env remote.Env) *cli.Command {
 		Name: "put", Usage: "set a key to a value", ArgsUsage: "KEY VALUE",
 		Description: "Sets a key to a value, which is text, and says where in the log that stands.\n\n" +
 			"  raft-client put x 1\n" +
-			"  raft-client put x 2 --target 3   # node 3 or nobody",
-		Flags: remote.Flags(),
+			"  raft-client put x 2 --target 3   # node 3 or nobody\n\n" +
+			"The command goes through a session of its own, so it is asked for again where no answer\n" +
+			"comes, and carried out once. What is not known at the time-out is said to be unknown.",
+		Flags: remote.CommandFlags(),
 		Action: func(c *cli.Context) error {
 			common, err := remote.Parse(env, c, 2, 2)
 			if err != nil {

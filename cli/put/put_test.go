@@ -68,10 +68,11 @@ func TestEnvironmentSuppliesFlags(t *testing.T) {
 	t.Setenv("RAFT_ENDPOINTS", "9=h:1,h:2")
 	t.Setenv("RAFT_TARGET", "9")
 	t.Setenv("RAFT_TIMEOUT", "7s")
+	t.Setenv("RAFT_NO_SESSION", "true")
 	var cluster remotetest.Cluster
 	cluster.Run(t, New, "", "put", "x", "1")
 	if c := cluster.Config; len(c.Endpoints) != 2 || c.Endpoints[0] != "h:1" ||
-		c.Timeout != 7*time.Second {
+		c.Timeout != 7*time.Second || !c.NoSession {
 		t.Errorf("got config %+v", c)
 	}
 	if len(cluster.Calls) != 1 || cluster.Calls[0] != `put ["x","1"] local at h:1` {

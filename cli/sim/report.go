@@ -166,7 +166,8 @@ func (f *failure) print(o Options) error {
 	if script != "" {
 		script += " "
 	}
-	fmt.Fprintf(&b, "to see it again: tidelock sim %s--seed %d --seeds 1%s\n", script, f.Seed, o.flags())
+	fmt.Fprintf(&b, "to see it again: tidelock sim %s--seed %d --seeds 1%s\n",
+		script, f.Seed, o.flags())
 	_, err := fmt.Fprint(o.Out, b.String())
 	return err
 }

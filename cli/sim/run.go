@@ -24,25 +24,19 @@ func run(ctx context.Context, o Options) error {
 		until = timed
 	}
 	r := newReport(o)
-	err := o.each(until, func(out *sim.Outcome) error { return r.add(out) })
-	if errors.Is(err, errFailed) {
-		err = nil // the report says so
-	}
-	if err == nil && r.Seeds < o.Seeds {
-		err = ctx.Err()
-	}
+	err := o.each(until, r.add)
 	if printed := r.print(o.Clock().Sub(begun)); err == nil {
 		err = printed
 	}
 	switch {
-	case err != nil:
-		return err
 	case r.refused:
 		return exit.Reported(exit.Mark(errFailed, exit.ErrRefused))
 	case r.Failed > 0:
 		return exit.Reported(errFailed)
+	case err == nil && (o.Seeds == 0 || r.Seeds < o.Seeds):
+		return ctx.Err() // interrupted, unless it is the time that is over
 	}
-	return nil
+	return err
 }
 
 // each runs seeds, several at once, and hands over what they came to in their order, so that the

@@ -85,8 +85,10 @@ type workload struct {
 	rng     *rand.Rand
 	calls   *luatest.Workload // nil: drawn from the signatures
 	mix     []habit
-	queries int   // percent of all that is asked
-	pool    []any // that arguments of queries are drawn from
+	queries int                    // percent of all that is asked
+	pool    []any                  // that arguments of queries are drawn from
+	session bool                   // commands belong to sessions, and are carried out once
+	last    map[int]*sim.Operation // of each client
 }
 
 // streamCalls is the stream of chance that calls are drawn from. It is theirs alone: what is asked
@@ -96,7 +98,7 @@ const streamCalls = 0x63616c6c73
 // workload begins the workload of a world.
 func (m *machine) workload(w *sim.World) func(*sim.Client) *sim.Operation {
 	l := &workload{m: m, w: w, rng: rand.New(rand.NewPCG(w.Options.Seed, streamCalls))}
-	l.queries = 10 + 10*l.rng.IntN(5)
+	l.queries, l.session, l.last = 10+10*l.rng.IntN(5), l.rng.IntN(2) == 0, map[int]*sim.Operation{}
 	for _, draw := range pools {
 		l.pool = append(l.pool, draw(l.rng))
 	}
@@ -117,8 +119,23 @@ func (m *machine) workload(w *sim.World) func(*sim.Client) *sim.Operation {
 // ruleWorkload is what is broken if the workload fails.
 const ruleWorkload = "workload"
 
-// next draws an operation.
-func (l *workload) next(*sim.Client) *sim.Operation {
+// next draws an operation. One that was refused, or whose outcome is unknown, is asked for once
+// more every other time, as programs do: without a session it may be carried out twice.
+func (l *workload) next(c *sim.Client) *sim.Operation {
+	last, op := l.last[c.ID], (*sim.Operation)(nil)
+	if last != nil && last.Fate > sim.Acked && last.ID%2 == 0 && !last.Open {
+		op = &sim.Operation{Name: last.Name, Args: last.Args, Query: last.Query, Level: last.Level}
+	} else {
+		op = l.draw()
+	}
+	if l.session {
+		op = c.InSession(op)
+	}
+	l.last[c.ID] = op
+	return op
+}
+
+func (l *workload) draw() *sim.Operation {
 	switch {
 	case l.rng.IntN(100) < l.queries || l.calls == nil && len(l.mix) == 0:
 		return l.query()

@@ -3,15 +3,12 @@ package status
 
 import (
 	"context"
-	"errors"
-	"sync"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/tidelock-raft/tidelock/cli/internal/exit"
 	"github.com/tidelock-raft/tidelock/cli/internal/remote"
-	"github.com/tidelock-raft/tidelock/core"
-	"github.com/tidelock-raft/tidelock/transport/client"
+	"github.com/tidelock-raft/tidelock/cli/internal/survey"
 )
 
 // Options are what status is asked for.
@@ -40,18 +37,8 @@ func New(env remote.Env) *cli.Command {
 	}
 }
 
-// node is what came of asking one endpoint.
-type node struct {
-	Endpoint string           `json:"endpoint"`
-	Status   *core.NodeStatus `json:"status,omitempty"`
-	Error    string           `json:"error,omitempty"`
-
-	id  core.NodeID // zero: unknown
-	err error
-}
-
 func run(ctx context.Context, o Options) error {
-	nodes, err := ask(ctx, o)
+	nodes, err := survey.Ask(ctx, o.Options)
 	if err != nil {
 		return o.Report(err, 0)
 	}
@@ -63,62 +50,5 @@ func run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	for _, n := range nodes {
-		if n.err == nil {
-			return nil
-		}
-		err = n.err
-	}
-	return exit.Reported(err)
-}
-
-// ask asks all endpoints at the same time, so that one that is silent costs its timeout once.
-func ask(ctx context.Context, o Options) ([]node, error) {
-	nodes := make([]node, 0, len(o.Endpoints))
-	for _, e := range o.Endpoints {
-		if o.Target == "" || o.Target == e.Address {
-			nodes = append(nodes, node{Endpoint: e.Address, id: e.ID})
-		}
-	}
-	if len(nodes) == 0 {
-		nodes = append(nodes, node{Endpoint: o.Target})
-	}
-	c, err := o.Connect(client.Config{Endpoints: addresses(nodes), Timeout: o.Timeout})
-	if err != nil {
-		return nil, err
-	}
-	defer c.Close()
-	var group sync.WaitGroup
-	for i := range nodes {
-		group.Go(func() { nodes[i].ask(ctx, c) }) // ends within the timeout
-	}
-	group.Wait()
-	return nodes, nil
-}
-
-func addresses(nodes []node) []string {
-	list := make([]string, len(nodes))
-	for i := range nodes {
-		list[i] = nodes[i].Endpoint
-	}
-	return list
-}
-
-func (n *node) ask(ctx context.Context, c remote.Client) {
-	status, err := c.Status(ctx, n.Endpoint)
-	if err != nil {
-		n.err, n.Error = err, cause(err).Error()
-		return
-	}
-	n.Status, n.id = &status, status.Node
-}
-
-// cause is what remains of an error without the words that stand before every one here.
-func cause(err error) error {
-	wrapped, ok := err.(interface{ Unwrap() []error })
-	if !ok || !errors.Is(err, client.ErrUnavailable) {
-		return err
-	}
-	all := wrapped.Unwrap()
-	return all[len(all)-1]
+	return exit.Reported(survey.Reachable(nodes))
 }

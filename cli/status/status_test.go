@@ -7,6 +7,7 @@ import (
 
 	"github.com/tidelock-raft/tidelock/cli/internal/exit"
 	"github.com/tidelock-raft/tidelock/cli/internal/remotetest"
+	"github.com/tidelock-raft/tidelock/cli/internal/survey"
 	"github.com/tidelock-raft/tidelock/core"
 )
 
@@ -107,7 +108,7 @@ func TestNobodyAnswering(t *testing.T) {
 
 func TestJSONHoldsTheWholeStatus(t *testing.T) {
 	got := clusterForTest().Run(t, New, "", "status", "--output", "json")
-	var nodes []node
+	var nodes []survey.Node
 	if err := json.Unmarshal([]byte(got.Out), &nodes); err != nil || got.Code != exit.OK {
 		t.Fatalf("%v: %+v", err, got)
 	}

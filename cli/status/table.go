@@ -7,12 +7,13 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/tidelock-raft/tidelock/cli/internal/survey"
 	"github.com/tidelock-raft/tidelock/core"
 )
 
 // printTable prints a row for each group of each node. The group is a column if there is more than
 // the default one, and the quarantine if there is one.
-func printTable(w io.Writer, nodes []node) error {
+func printTable(w io.Writer, nodes []survey.Node) error {
 	commits := newestCommits(nodes)
 	_, several := commits[core.DefaultGroup]
 	several = len(commits) > 1 || len(commits) == 1 && !several
@@ -21,13 +22,13 @@ func printTable(w io.Writer, nodes []node) error {
 	quarantined := false
 	for _, n := range nodes {
 		if n.Status == nil {
-			rows = append(rows, []string{number(n.id), "-", "unreachable", "-", "-", "-", "-", "-", "-",
+			rows = append(rows, []string{number(n.ID), "-", "unreachable", "-", "-", "-", "-", "-", "-",
 				"-", fmt.Sprintf("%s (%s)", n.Endpoint, n.Error)})
 			continue
 		}
 		for _, g := range n.Status.Groups {
 			quarantined = quarantined || g.Quarantined != nil
-			rows = append(rows, []string{number(n.id), fmt.Sprint(g.Group), g.Role, fmt.Sprint(g.Term),
+			rows = append(rows, []string{number(n.ID), fmt.Sprint(g.Group), g.Role, fmt.Sprint(g.Term),
 				number(g.Leader), fmt.Sprint(g.CommitIndex), fmt.Sprint(g.AppliedIndex),
 				fmt.Sprint(commits[g.Group] - g.AppliedIndex), fmt.Sprint(g.LastIndex),
 				quarantine(g.Quarantined), n.Endpoint})
@@ -68,7 +69,7 @@ func quarantine(q *core.Quarantine) string {
 }
 
 // newestCommits finds how far each group is known to be committed.
-func newestCommits(nodes []node) map[core.GroupID]core.Index {
+func newestCommits(nodes []survey.Node) map[core.GroupID]core.Index {
 	commits := make(map[core.GroupID]core.Index)
 	for _, n := range nodes {
 		if n.Status == nil {

@@ -45,6 +45,8 @@ func (g *group) lead(
 		g.changeAsked(data, wall, c, out)
 	case core.RequestTransfer:
 		g.transferAsked(data, c, out)
+	case core.RequestProbe:
+		g.command(core.EntryNoop, nil, wall, c)
 	case core.RequestSession:
 		g.command(core.EntrySession, data, wall, c)
 	default:

@@ -18,6 +18,7 @@ type disk struct {
 	full      bool         // it is refused for want of space, and tried again at next
 	next      core.Instant
 	sick      bool // as the engine was told
+	timing    timing
 	gathering diskBatch
 	writing   diskBatch
 }
@@ -97,6 +98,7 @@ func (d *disk) wrote(err error) {
 		return
 	}
 	d.busy, d.next = false, 0
+	d.timing.add(int64(h.config.Clock.Now() - d.since))
 	if err != nil {
 		h.fail(fmt.Errorf("write to store: %w", err))
 	}

@@ -25,6 +25,7 @@ type Handler struct {
 	machines  []*machine // ascending by group
 	sending   []*sending
 	receiving []*receiving
+	contacts  []contact
 	now       core.Instant
 	err       error
 }
@@ -70,6 +71,7 @@ func (h *Handler) Handle(done []func(), events *engine.Events) {
 		return
 	}
 	h.now = h.config.Clock.Now()
+	h.hear(events.Messages)
 	events.Sick = !h.disk.check()
 	events.Wall = h.config.Clock.Wall()
 	events.Wrote = h.back.Wrote
@@ -177,11 +179,14 @@ func (h *Handler) closeMachines() {
 func (h *Handler) Status() core.NodeStatus {
 	status := core.NodeStatus{
 		Node: h.config.Engine.Node, Cluster: h.config.Cluster, Version: h.config.Version,
-		Groups: h.engine.Status(),
+		Groups: h.engine.Status(), Time: h.config.Clock.Wall(),
 	}
+	now := h.config.Clock.Now()
+	status.Disk, status.Peers = h.disk.status(now), h.peers(status.Groups, now)
 	for i := range status.Groups {
 		m := h.machine(status.Groups[i].Group)
-		status.Groups[i].Machine, status.Groups[i].Digest = m.name, m.digest
+		g := &status.Groups[i]
+		g.Machine, g.Digest, g.AppliedTime = m.name, m.digest, m.stamp
 	}
 	return status
 }

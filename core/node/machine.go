@@ -20,6 +20,7 @@ type machine struct {
 	gathering []engine.Work
 	running   []engine.Work
 	digest    uint64 // as of the newest finished batch
+	stamp     int64  // time, as of then
 
 	sm       *session.Machine // with the user's machine in it
 	reader   core.Reader      // the user's machine, if it is one
@@ -87,7 +88,7 @@ func (m *machine) done(err error) {
 // settle makes known where the machine is.
 func (m *machine) settle() {
 	m.identify()
-	m.digest = m.sm.Digest()
+	m.digest, m.stamp = m.sm.Digest(), m.time
 	applied := engine.Applied{Group: m.group, Restores: m.restores, Index: m.at.Index}
 	m.handler.back.Applied = append(m.handler.back.Applied, applied)
 }
@@ -165,9 +166,10 @@ func (m *machine) apply(entries []core.Entry, calls []engine.Call) error {
 			return fmt.Errorf("apply entries %v to %v: %w", first, last, err)
 		}
 		m.results = results
-		m.reply(commands, calls)
-		clear(m.results)
 	}
+	m.reply(entries, calls)
+	clear(m.results)
+	m.results = m.results[:0]
 	last := &entries[len(entries)-1]
 	m.at, m.time = last.Position, last.Time
 	return nil
@@ -188,20 +190,25 @@ func (m *machine) onlyCommands(entries []core.Entry) []core.Entry {
 }
 
 // reply tells results to clients of this node and to the nodes that forwarded commands. Calls and
-// commands both ascend by index.
-func (m *machine) reply(commands []core.Entry, calls []engine.Call) {
-	at := 0
+// entries both ascend by index; an entry that is no command has an empty result.
+func (m *machine) reply(entries []core.Entry, calls []engine.Call) {
+	at, commands := 0, 0 // commands are those before entries[at]
 	for i := range calls {
 		c := &calls[i]
-		for at < len(commands) && commands[at].Index < c.Index {
+		for at < len(entries) && entries[at].Index < c.Index {
+			if isCommand(&entries[at]) {
+				commands++
+			}
 			at++
 		}
-		found := at < len(commands) && commands[at].Position == c.Position
+		found := at < len(entries) && entries[at].Position == c.Position
+		var result core.Result
+		if found && isCommand(&entries[at]) {
+			result = m.results[commands]
+		}
 		switch {
 		case c.Caller != nil && found:
-			reply := core.Reply{
-				Result: m.results[at], Index: c.Index, Leader: m.handler.config.Engine.Node,
-			}
+			reply := core.Reply{Result: result, Index: c.Index, Leader: m.handler.config.Engine.Node}
 			c.Caller.Replied(c.Token, reply)
 		case c.Caller != nil:
 			c.Caller.Replied(c.Token, core.Reply{Err: core.ErrUnknownOutcome})
@@ -209,7 +216,7 @@ func (m *machine) reply(commands []core.Entry, calls []engine.Call) {
 			m.replies.Add(c.Addr, core.Message{
 				Kind: core.MsgForwardReply, Group: m.group, From: m.handler.config.Engine.Node,
 				To: c.From, Term: c.Term, Token: c.Token,
-				Data: engine.AppendReply(nil, c.Index, m.results[at]),
+				Data: engine.AppendReply(nil, c.Index, result),
 			})
 		}
 	}

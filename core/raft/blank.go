@@ -2,11 +2,12 @@ package raft
 
 import "github.com/tidelock-raft/tidelock/core"
 
-// A replica that knows nothing, neither term nor entry, begins, as all do once; or its disk was lost,
-// and it has forgotten entries that it acknowledged, and votes. It cannot tell. If it gave its vote
-// to any log that is better than none, a candidate could win by it that lacks what it helped to
-// commit. So a blank replica votes only among logs as empty as its own, which is how a group begins;
-// from then on it only follows, until a leader has given it everything that was ever committed.
+// A replica that knows nothing, neither term nor entry, begins, as all do once; or its disk was
+// lost, and it has forgotten entries that it acknowledged, and votes. It cannot tell. If it gave
+// its vote to any log that is better than none, a candidate could win by it that lacks what it
+// helped to commit. So a blank replica votes only among logs as empty as its own, which is how a
+// group begins; from then on it only follows, until a leader has given it everything that was ever
+// committed.
 //
 // This saves a group from the loss of disks by a minority, one after the other. It does not hold in
 // the moments in which such a replica has been given a part, and restarts; nor for a vote in a term

@@ -10,8 +10,8 @@
 //	                    │       │       └ the reply to 2 again, from the table
 //	machine             1       2               3       and the reply to 1 may go
 //
-// Machine wraps any core.StateMachine. Entries of kind core.EntryCommand go through untouched; those
-// of kind core.EntrySession carry a Header in front of the command.
+// Machine wraps any core.StateMachine. Entries of kind core.EntryCommand go through untouched;
+// those of kind core.EntrySession carry a Header in front of the command.
 //
 // Read next: Machine.Apply, then table.go.
 package session

@@ -138,7 +138,8 @@ func TestCommandIsCarriedOutOnce(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("split %v:\n got %v\nwant %v", split, got, want)
 		}
-		if want := []string{"1:a", "2:b", "0:c", "1:e", "1:d", "2:f"}; !slices.Equal(inner.commands, want) {
+		want = []string{"1:a", "2:b", "0:c", "1:e", "1:d", "2:f"}
+		if !slices.Equal(inner.commands, want) {
 			t.Errorf("split %v: carried out %v, want %v", split, inner.commands, want)
 		}
 	}

@@ -47,6 +47,8 @@ type session struct {
 	time         int64      // of that entry
 	done         uint64
 	replies      []reply
+	front        []reply // where replies began, gone ago
+	gone         int
 	older, newer *session
 }
 
@@ -84,8 +86,27 @@ func (t *table) use(s *session, e *core.Entry, done uint64) {
 		t.drop(&s.replies[n])
 		n++
 	}
-	if n > 0 {
-		s.replies = slices.Delete(s.replies, 0, n)
+	s.shift(n)
+}
+
+// shift takes the first n replies away. The others stay where they are: there may be thousands.
+func (s *session) shift(n int) {
+	if s.gone == 0 {
+		s.front = s.replies
+	}
+	clear(s.replies[:n])
+	s.replies = s.replies[n:]
+	s.gone += n
+}
+
+// room makes sure that a reply can be added without memory of its own, as long as moving the others
+// to the front costs no more than it took to get here.
+func (s *session) room() {
+	if n := len(s.replies); n == cap(s.replies) && s.gone >= n {
+		all := s.front[:s.gone+n]
+		copy(all, s.replies)
+		clear(all[n:])
+		s.replies, s.gone = all[:n], 0
 	}
 }
 
@@ -134,7 +155,12 @@ func (t *table) keep(s *session, sequence uint64, result core.Result) {
 // expect makes room for the result of a command.
 func (t *table) expect(s *session, sequence uint64) {
 	i, _ := s.find(sequence)
+	s.room()
+	before := cap(s.replies)
 	s.replies = slices.Insert(s.replies, i, reply{sequence: sequence, pending: true})
+	if cap(s.replies) != before {
+		s.gone = 0 // they have moved
+	}
 	t.bytes += s.replies[i].weight()
 }
 

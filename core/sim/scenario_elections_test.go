@@ -40,8 +40,8 @@ func TestBrokenDiskDoesNotVote(t *testing.T) {
 	})
 }
 
-// TestCloudflarePartial: two of three cannot see each other. A leader is found within three election
-// timeouts, and it stays.
+// TestCloudflarePartial: two of three cannot see each other. A leader is found within three
+// election timeouts, and it stays.
 func TestCloudflarePartial(t *testing.T) {
 	for _, leader := range ids(1, 3) {
 		scenario(t, 3, func(s *stage) {

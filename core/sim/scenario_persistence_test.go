@@ -80,8 +80,8 @@ func TestSingleNodeAckDurable(t *testing.T) {
 	})
 }
 
-// TestApplyNeverAheadOfDurableLog: a machine of a cluster of one never knows a command that its disk
-// does not, wherever the power is cut.
+// TestApplyNeverAheadOfDurableLog: a machine of a cluster of one never knows a command that its
+// disk does not, wherever the power is cut.
 func TestApplyNeverAheadOfDurableLog(t *testing.T) {
 	var seen any
 	everyCut(t, Options{Nodes: 1}, func(s *stage) {
@@ -124,8 +124,8 @@ func TestAppliedIndexAtomic(t *testing.T) {
 	})
 }
 
-// TestPowerMajority: the power of a majority, and of all, is cut at one instant under load. What was
-// acknowledged is there.
+// TestPowerMajority: the power of a majority, and of all, is cut at one instant under load. What
+// was acknowledged is there.
 func TestPowerMajority(t *testing.T) {
 	for _, some := range [][]core.NodeID{ids(1, 2), ids(1, 3)} {
 		scenario(t, 3, func(s *stage) {
@@ -216,7 +216,8 @@ func TestMidLogCorruptionIsFatal(t *testing.T) {
 		victim.Kill()
 		path := s.segment(victim)
 		s.ok(victim.Disk.Flip(path, 2000, 4))
-		if err := victim.Start(); !errors.Is(err, core.ErrCorrupt) || !strings.Contains(err.Error(), path) {
+		err := victim.Start()
+		if !errors.Is(err, core.ErrCorrupt) || !strings.Contains(err.Error(), path) {
 			s.Errorf("damaged log: got %v", err)
 		}
 		s.put("a", 1)
@@ -275,7 +276,7 @@ func TestReorderedTail(t *testing.T) {
 			for _, garbage := range []bool{false, true} {
 				var ops []*Operation
 				for i := range 30 {
-					ops = append(ops, s.send(s.leader().ID, "incr", "n", i))
+					ops = append(ops, s.send(s.leader().ID, "put", fmt.Sprint("k", i), len(s.w.History)))
 				}
 				s.run(2 * Millisecond)
 				for _, h := range s.w.Hosts {
@@ -329,6 +330,7 @@ func TestStartOnFullDisk(t *testing.T) {
 		if err := victim.Start(); err != nil {
 			s.Fatalf("start on a full disk: %v", err)
 		}
+		s.until("state", func() bool { return victim.Status().AppliedIndex >= 3 })
 		got, err := s.read(victim.ID, core.Stale, "a")
 		if err != nil || fmt.Sprint(got) != "1" {
 			s.Errorf("read on a full disk: got %v, %v", got, err)

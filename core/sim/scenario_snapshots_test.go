@@ -19,8 +19,8 @@ func often(nodes int) Options {
 	return o
 }
 
-// TestSnapshotFileFirst: the power is cut at every operation while snapshots are taken. The log never
-// speaks of a snapshot that is not there.
+// TestSnapshotFileFirst: the power is cut at every operation while snapshots are taken. The log
+// never speaks of a snapshot that is not there.
 func TestSnapshotFileFirst(t *testing.T) {
 	var op *Operation
 	everyCut(t, often(1), func(s *stage) {
@@ -58,8 +58,8 @@ func TestInstallFileFirst(t *testing.T) {
 	}
 }
 
-// TestSnapshotLogContiguous: there is no gap between a snapshot and the log, however a follower came
-// to them.
+// TestSnapshotLogContiguous: there is no gap between a snapshot and the log, however a follower
+// came to them.
 func TestSnapshotLogContiguous(t *testing.T) {
 	staged(t, often(3), 6, func(s *stage) {
 		for round := range 6 {
@@ -193,6 +193,7 @@ func TestReplayedEqualsRestored(t *testing.T) {
 		for i := range 100 {
 			s.send(1, "incr", fmt.Sprint("k", i%7), i)
 			s.send(1, "del", fmt.Sprint("k", i%11))
+			s.run(2 * Millisecond) // few at a time: the order of many at once is hard to find
 		}
 		s.run(Second)
 		s.kill(3)
@@ -229,8 +230,9 @@ func (s *stage) state(id core.NodeID) string {
 	return b.String()
 }
 
-// TestWipedPeerGetsSnapshot: a follower loses its disk and comes back under its old name. It votes for
-// nobody until a leader has given it everything, and the leader must not believe what it remembers.
+// TestWipedPeerGetsSnapshot: a follower loses its disk and comes back under its old name. It votes
+// for nobody until a leader has given it everything, and the leader must not believe what it
+// remembers.
 func TestWipedPeerGetsSnapshot(t *testing.T) {
 	staged(t, often(3), 4, func(s *stage) {
 		s.lead(1)

@@ -172,9 +172,9 @@ func (s *shadow) Started(h *Host) {
 	d.writing = nil
 }
 
-// Wiped implements Observer. What is asked of the host from now on is what core/raft promises for one
-// that lost its disk (blank.go): it may give the vote of a term once more, but not before a leader
-// has given it all that is committed.
+// Wiped implements Observer. What is asked of the host from now on is what core/raft promises for
+// one that lost its disk (blank.go): it may give the vote of a term once more, but not before a
+// leader has given it all that is committed.
 func (s *shadow) Wiped(h *Host) {
 	*s.disk(h.ID) = disk{voted: map[core.Term]core.NodeID{}}
 }

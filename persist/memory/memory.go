@@ -33,6 +33,9 @@ type group struct {
 // New returns an empty store.
 func New() *Store { return &Store{} }
 
+// Volatile reports that nothing is kept over Close: checks of what lasts do not apply.
+func (s *Store) Volatile() bool { return true }
+
 // Groups implements core.Store.
 func (s *Store) Groups() ([]core.GroupID, error) {
 	s.mu.RLock()

@@ -87,7 +87,7 @@ func (r *run) methods() map[string]sandbox.Function {
 	methods := map[string]sandbox.Function{}
 	for name, f := range map[string]func() int{
 		"call": r.call, "query": r.query, "fails": r.fails,
-		"equal": r.equal, "check": r.check,
+		"equal": r.equal, "check": r.check, "as": r.as,
 		"advance": r.advances, "time": r.time, "events": r.listEvents, "restore": r.restores,
 	} {
 		methods[name] = func(v *sandbox.VM) int {
@@ -257,6 +257,20 @@ func (r *run) advances() int {
 func (r *run) time() int {
 	r.vm.L.Push(lua.LNumber(r.now))
 	return 1
+}
+
+// as is t.as(client): what ctx.client() gives to the commands that follow.
+func (r *run) as() int {
+	switch n, ok := r.vm.L.Get(1).(lua.LNumber); {
+	case r.vm.L.Get(1) == lua.LNil:
+		r.client = 0
+	case ok && n == lua.LNumber(uint64(n)) && n >= 1 && n < 1<<53:
+		r.client = uint64(n)
+	default:
+		r.raise("t.as: the client must be an integer from 1 on or nil, got %s",
+			r.shown(r.vm.L.Get(1)))
+	}
+	return 0
 }
 
 // listEvents is t.events(topic): what was emitted, as {topic, value}, of any topic without one.

@@ -27,6 +27,7 @@ type world struct {
 	machine *scripting.Machine
 	index   core.Index
 	now     int64 // milliseconds
+	client  uint64
 	events  []scripting.Event
 }
 
@@ -62,7 +63,7 @@ func (w *world) append(data []byte) (core.Entry, core.Result, error) {
 	w.index++
 	entry := core.Entry{
 		Position: core.Position{Term: 1, Index: w.index}, Kind: core.EntryCommand,
-		Time: w.now * 1e6, Data: data,
+		Time: w.now * 1e6, Client: w.client, Data: data,
 	}
 	result, err := w.apply(entry)
 	return entry, result, err

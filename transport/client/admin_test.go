@@ -87,3 +87,21 @@ func TestQueriesSayHowFreshTheyAre(t *testing.T) {
 		}
 	}
 }
+
+// TestReplicaThatLagsIsLeft asks for an index that one of two replicas does not come to have.
+func TestReplicaThatLagsIsLeft(t *testing.T) {
+	c := newCluster(t, 2)
+	c[0].set(refuse(core.ErrBusy))
+	for seed := range uint64(6) {
+		cl := open(t, client.Config{Endpoints: c.addrs(), Seed: seed + 1})
+		reply, err := cl.Do(t.Context(), client.Request{
+			Kind: core.RequestQuery, Level: core.Stale, AtLeast: 7,
+		})
+		if err != nil || reply.Node != 2 {
+			t.Errorf("got node %d, %v, want 2", reply.Node, err)
+		}
+	}
+	if c[0].asked.Load() == 0 {
+		t.Error("the replica that lags was never asked: the test does not test")
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/transport/api/wire"
 )
 
 // call is a request of Go. The first attempt needs no goroutine; if it does not settle the matter,
@@ -19,6 +20,9 @@ type call struct {
 // begin makes the first attempt, if there is a connection to make it on.
 func (a *call) begin() bool {
 	c := a.client
+	if a.task.op == wire.OpSession && !c.sessions.number(&a.task) {
+		return false
+	}
 	endpoint, conn, err := c.pick(&a.task)
 	if err != nil || conn == nil {
 		return false
@@ -38,7 +42,7 @@ func (a *call) settled(x *exchange) {
 	reply, final, err := a.client.judge(&a.task, a.endpoint, x)
 	a.client.release(x)
 	if final {
-		a.end(reply, err)
+		a.end(a.client.conclude(&a.task, reply, err))
 		return
 	}
 	a.task.fail(err)
@@ -48,7 +52,7 @@ func (a *call) settled(x *exchange) {
 // pursue makes further attempts.
 func (a *call) pursue() {
 	if !a.client.spawn(func() { a.end(a.client.pursue(a.ctx, &a.task)) }) {
-		a.end(Reply{}, core.ErrClosed)
+		a.end(a.client.conclude(&a.task, Reply{}, core.ErrClosed))
 	}
 }
 

@@ -2,9 +2,14 @@
 // needs, carries many requests over it at once, and repeats what can be repeated.
 //
 // What is repeated, after a pause that grows and is never the same, until the deadline: a query,
-// whatever went wrong; a command only while it was certainly not carried out: the node is not the
-// leader, is too busy or is going down, or the request never left. A command that was sent and not
-// answered is an *UnknownOutcome, and what to do about it is the caller's to decide.
+// whatever went wrong; and a command, for it goes through a session (core/session), in which it is
+// carried out once however often it is asked for. One that has no answer at the deadline is an
+// *UnknownOutcome. So is, at once, a change or a transfer, and with Config.NoSession a command,
+// that was sent and not answered: these are repeated only while they were certainly not carried
+// out, as when the node is not the leader, is too busy or is going down.
+//
+// A session is opened by the first command and left to expire: to close it would cost an entry in
+// the log, which is more than the cluster needs for remembering it.
 //
 // Read next: transport/api/wire for the format, transport/api/native for the other end.
 package client
@@ -25,6 +30,7 @@ import (
 type Client struct {
 	config    Config
 	exchanges sync.Pool
+	sessions  sessions
 	pending   atomic.Int64 // requests of Go that are not answered
 
 	life    context.Context // ends with Close
@@ -48,6 +54,7 @@ func New(c Config) (*Client, error) {
 	}
 	client := &Client{config: c, random: rand.New(rand.NewPCG(c.Seed, 0))}
 	client.exchanges.New = newExchange
+	client.sessions.groups = make(map[core.GroupID]*roll)
 	client.life, client.kill = context.WithCancel(context.Background())
 	client.book.init(c.Endpoints, client.random)
 	return client, nil
@@ -57,7 +64,7 @@ func New(c Config) (*Client, error) {
 //
 // Errors: *core.Failure (the machine's own refusal), *UnknownOutcome, *NotLeader and
 // core.ErrQuarantined (with a Target), ErrUnavailable, ErrInvalid, ErrReplyTooLarge, and core's
-// ErrTooLarge, ErrNoGroup and ErrClosed.
+// ErrTooLarge, ErrNoGroup, ErrClosed and, with too many commands open at once, ErrBusy.
 // Only *UnknownOutcome leaves open whether a command was carried out. A core.RequestResync needs a
 // Target; that it has no answer in time does not end it.
 func (c *Client) Do(ctx context.Context, r Request) (Reply, error) {
@@ -159,6 +166,9 @@ func (c *Client) task(ctx context.Context, r Request) (task, error) {
 	switch t.request.Level = 0; r.Kind {
 	case core.RequestCommand:
 		t.op = wire.OpCommand
+		if !c.config.NoSession {
+			t.op = wire.OpSession
+		}
 	case core.RequestQuery:
 		t.op, t.request.Level = wire.OpQuery, max(r.Level, core.Linearizable)
 	case core.RequestResync:
@@ -167,6 +177,10 @@ func (c *Client) task(ctx context.Context, r Request) (task, error) {
 		t.op = wire.OpChange
 	case core.RequestTransfer:
 		t.op = wire.OpTransfer
+	case core.RequestBackup:
+		t.op = wire.OpBackup
+	case core.RequestProbe:
+		t.op = wire.OpProbe
 	default:
 		return t, fmt.Errorf("%w: kind %d", ErrInvalid, r.Kind)
 	}
@@ -176,8 +190,8 @@ func (c *Client) task(ctx context.Context, r Request) (task, error) {
 	if t.request.Level != core.Bounded {
 		t.request.MaxStale = 0
 	}
-	if t.op == wire.OpResync && r.Target == "" {
-		return t, fmt.Errorf("%w: resync of no node", ErrInvalid)
+	if (t.op == wire.OpResync || t.op == wire.OpBackup) && r.Target == "" {
+		return t, fmt.Errorf("%w: resync or backup of no node", ErrInvalid)
 	}
 	if len(r.Data) > wire.MaxDataBytes {
 		return t, fmt.Errorf("%w: %d bytes, limit %d", core.ErrTooLarge, len(r.Data),

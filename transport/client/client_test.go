@@ -116,7 +116,14 @@ func (c cluster) addrs() []string {
 	return addrs
 }
 
+// open makes a client without sessions, as the services of these tests have none.
 func open(t *testing.T, c client.Config) *client.Client {
+	t.Helper()
+	c.NoSession = true
+	return openWithSessions(t, c)
+}
+
+func openWithSessions(t *testing.T, c client.Config) *client.Client {
 	t.Helper()
 	if c.Seed == 0 {
 		c.Seed = 1

@@ -27,9 +27,14 @@ type Config struct {
 	Cluster core.ClusterID
 	// Timeout bounds a request whose context has no deadline; default 5 s.
 	Timeout time.Duration
-	// AttemptTimeout is how long a query waits at one endpoint before another is asked; default
-	// 1 s. Commands wait until their deadline, because asking twice could carry them out twice.
+	// AttemptTimeout is how long a query or a command in a session waits at one endpoint before
+	// another is asked; default 1 s. Other commands wait until their deadline, because asking twice
+	// could carry them out twice.
 	AttemptTimeout time.Duration
+	// NoSession sends commands without a session: one less entry for the log, and a command that is
+	// not answered is not asked for again. In a session up to 32 bytes of what a server takes as a
+	// request's data are the session's.
+	NoSession bool
 	// DialTimeout bounds making a connection, handshake included; default 1 s.
 	DialTimeout time.Duration
 	// MaxPending bounds the requests of Go that are not answered yet; default 16384.

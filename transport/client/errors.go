@@ -7,12 +7,15 @@ import (
 	"github.com/tidelock-raft/tidelock/core"
 )
 
-// The errors of a Client, beside those of core: ErrTooLarge, ErrNoGroup, ErrBusy (only from Go) and
-// ErrClosed, all of which mean that the request was not carried out, and *core.Failure.
+// The errors of a Client, beside those of core: ErrTooLarge, ErrNoGroup, ErrBusy (too much is open)
+// and ErrClosed, all of which mean that the request was not carried out, and *core.Failure.
 var (
 	// ErrUnavailable says that no endpoint could answer before the deadline, and that a command
 	// was certainly not carried out. It is wrapped together with the last cause.
 	ErrUnavailable = errors.New("client: no endpoint could answer in time")
+	// ErrNoAnswer is beside ErrUnavailable if someone was asked and has not answered: for a query, or
+	// for the session that a command needs.
+	ErrNoAnswer = errors.New("client: a request was sent and not answered")
 	// ErrRefused says that a server does not speak to this client: version, cluster or load.
 	ErrRefused = errors.New("client: connection refused by the server")
 	// ErrInvalid says that the server did not understand the request; it was not carried out.

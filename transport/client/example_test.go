@@ -18,7 +18,7 @@ func Example() {
 	}
 	defer server.Close()
 
-	c, err := client.New(client.Config{Endpoints: []string{server.Addr()}})
+	c, err := client.New(client.Config{Endpoints: []string{server.Addr()}, NoSession: true})
 	if err != nil {
 		panic(err)
 	}

@@ -319,11 +319,7 @@ func TestSeveredConnectionsUnderLoad(t *testing.T) {
 		return nodes[0].echo(r)
 	})
 	var cut atomic.Int64
-	c := open(t, client.Config{Endpoints: nodes.addrs(),
-		Dial: func(ctx context.Context, address string) (net.Conn, error) {
-			link, err := new(net.Dialer).DialContext(ctx, "tcp", address)
-			return &brittle{Conn: link, left: 3000 + 777*(cut.Add(1)%5)}, err
-		}})
+	c := open(t, client.Config{Endpoints: nodes.addrs(), Dial: cutting(&cut)})
 	var workers sync.WaitGroup
 	answered := make([]bool, 4000)
 	for w := range 8 {
@@ -351,6 +347,14 @@ func TestSeveredConnectionsUnderLoad(t *testing.T) {
 	if cut.Load() < 5 || unknown == 0 || unknown > len(answered)/2 {
 		t.Errorf("%d connections, %d unknown outcomes of %d: the test does not test",
 			cut.Load(), unknown, len(answered))
+	}
+}
+
+// cutting makes connections that break, and counts them.
+func cutting(cut *atomic.Int64) func(context.Context, string) (net.Conn, error) {
+	return func(ctx context.Context, address string) (net.Conn, error) {
+		link, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+		return &brittle{Conn: link, left: 3000 + 777*(cut.Add(1)%5)}, err
 	}
 }
 
@@ -401,7 +405,7 @@ func benchmark(b *testing.B, workers int) {
 		b.Fatal(err)
 	}
 	defer server.Close()
-	c, err := client.New(client.Config{Endpoints: []string{server.Addr()}})
+	c, err := client.New(client.Config{Endpoints: []string{server.Addr()}, NoSession: true})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -432,7 +436,7 @@ func BenchmarkGo(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer server.Close()
-	c, err := client.New(client.Config{Endpoints: []string{server.Addr()}})
+	c, err := client.New(client.Config{Endpoints: []string{server.Addr()}, NoSession: true})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -30,12 +30,26 @@ type task struct {
 	expired int   // attempts that came to nothing for lack of time
 	crowded bool  // the last attempt met a busy node: the round is over
 	cause   error // of the last attempt that says why it failed
+
+	silent bool // some attempt was sent and not answered
+	opens  bool // a session
+
+	// Of a command in a session:
+	ledger *ledger         // nil: it has no number yet
+	number uint64          // in the session
+	data   []byte          // with the session's header
+	again  bool            // the first session that it was in had expired
+	doubt  *UnknownOutcome // it may have been carried out; nil: certainly not
 }
 
 func (t *task) wire() wire.Request {
+	data := t.request.Data
+	if t.ledger != nil {
+		data = t.data
+	}
 	return wire.Request{
 		Op: t.op, Group: t.request.Group, Level: t.request.Level,
-		Local: t.request.Local, Data: t.request.Data,
+		Local: t.request.Local, Data: data,
 		AtLeast: t.request.AtLeast, MaxStale: int64(max(t.request.MaxStale, 0)),
 	}
 }
@@ -64,12 +78,17 @@ func (c *Client) pursue(ctx context.Context, t *task) (Reply, error) {
 	for {
 		if t.cause != nil {
 			if err := c.pause(ctx, t); err != nil {
-				return Reply{}, err
+				return c.conclude(t, Reply{}, err)
+			}
+		}
+		if t.op == wire.OpSession && t.ledger == nil && !t.opens {
+			if err := c.enroll(ctx, t); err != nil {
+				return c.conclude(t, Reply{}, err)
 			}
 		}
 		reply, final, err := c.attempt(ctx, t)
 		if final {
-			return reply, err
+			return c.conclude(t, reply, err)
 		}
 		t.fail(err)
 	}
@@ -114,7 +133,7 @@ func (c *Client) rest(ctx context.Context, d time.Duration, t *task) error {
 // a query that is slow everywhere is answered in the end.
 func (c *Client) patience(t *task) time.Duration {
 	left := time.Until(t.deadline)
-	if t.op != wire.OpQuery || t.request.Target != "" {
+	if t.op != wire.OpQuery && t.op != wire.OpSession || t.request.Target != "" {
 		return left
 	}
 	return min(left, c.config.AttemptTimeout<<min(t.expired, 16))
@@ -162,10 +181,10 @@ func (c *Client) judge(t *task, e *endpoint, x *exchange) (Reply, bool, error) {
 		if !errors.Is(x.err, context.Canceled) {
 			c.turn(t, e, "")
 		}
-		if x.sent() && t.once() {
-			return Reply{}, true, &UnknownOutcome{Endpoint: e.address, Err: x.err}
+		if !x.sent() {
+			return Reply{}, false, x.err
 		}
-		return Reply{}, false, x.err
+		return Reply{}, t.once(), t.lost(e, x.err)
 	}
 	r := &x.reply
 	reply := Reply{
@@ -175,7 +194,7 @@ func (c *Client) judge(t *task, e *endpoint, x *exchange) (Reply, bool, error) {
 	case wire.OutcomeOK, wire.OutcomeFailure:
 		c.learn(t, e, r.Leader == reply.Node, r.API)
 		if r.Outcome == wire.OutcomeFailure {
-			return reply, true, &core.Failure{Code: r.Code, Message: r.Message}
+			return c.failed(t, reply, r)
 		}
 		reply.Value = r.Value
 		return reply, true, nil
@@ -190,9 +209,23 @@ func (c *Client) judge(t *task, e *endpoint, x *exchange) (Reply, bool, error) {
 	return Reply{}, final, err
 }
 
+// lost is the error for a request that was sent and not answered. For a command it leaves a doubt,
+// which later attempts can only dispel by an answer from its session.
+func (t *task) lost(e *endpoint, err error) error {
+	unknown := &UnknownOutcome{Endpoint: e.address, Err: err}
+	t.silent = true
+	switch {
+	case t.once():
+		return unknown
+	case t.ledger != nil:
+		t.doubt = unknown
+	}
+	return err
+}
+
 // unheard is the error for a request that was carried out and whose value is lost.
 func (t *task) unheard(e *endpoint, err error) error {
-	if t.once() {
+	if t.once() || t.ledger != nil {
 		return &UnknownOutcome{Endpoint: e.address, Err: err}
 	}
 	return err
@@ -210,14 +243,16 @@ func (c *Client) refused(t *task, e *endpoint, r *wire.Reply) (bool, error) {
 		err := fmt.Errorf("%s: %w", e.address, explain(core.ErrQuarantined, r.Message))
 		return t.request.Target != "", err
 	case wire.OutcomeBusy:
+		if t.request.AtLeast > 0 {
+			c.turn(t, e, "") // another node may be further
+		}
 		return false, fmt.Errorf("%s: %w", e.address, core.ErrBusy)
 	case wire.OutcomeClosed, wire.OutcomeNoGroup:
 		c.turn(t, e, "")
 		return false, fmt.Errorf("%s: %w", e.address, explain(r.Outcome.Err(), r.Message))
 	}
 	c.turn(t, e, "")
-	err := &UnknownOutcome{Endpoint: e.address, Err: fmt.Errorf("%v: %s", r.Outcome, r.Message)}
-	return t.once(), err
+	return t.once(), t.lost(e, fmt.Errorf("%v: %s", r.Outcome, r.Message))
 }
 
 // explain adds what the server says to an error, if it says more.

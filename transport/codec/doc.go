@@ -8,8 +8,8 @@
 //	4  checksum  4 bytes, big endian: CRC32C of the payload
 //	8  payload   one msgpack value
 //
-// The checksum is there because those below are weak: one damaged segment in 65,536 gets past TCP's,
-// and an entry that changes on its way makes a replica that differs from the others for ever.
+// The checksum is there because those below are weak: one damaged segment in 65,536 passes
+// that of TCP, and an entry that changes on its way makes a replica that differs for ever.
 //
 // The payload is an array: the number of entries in all its messages, then the messages. The
 // writer gives both numbers in their widest form (0xdd, 0xce), the reader takes any. A frame

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/tidelock-raft/tidelock/core"
@@ -28,6 +29,8 @@ type peer struct {
 	used     time.Time // when a message was last sent
 	failures int       // since a connection last lasted
 	complain string    // the last reason that was logged; empty: none since the last connection
+
+	trouble atomic.Pointer[error] // why there is no connection; nil: there is one, or none is wanted
 }
 
 func newPeer(t *Transport, key Target) *peer {
@@ -96,6 +99,7 @@ func (p *peer) session() error {
 		return err
 	}
 	p.complain = ""
+	p.trouble.Store(nil)
 	p.t.config.Logger.Info("connected", "peer", p.key.Node, "addr", p.key.Addr)
 
 	broken := make(chan error, 1)
@@ -201,6 +205,7 @@ func (p *peer) lost(err error) {
 	p.taken, p.next = nil, 0
 	p.t.counters.dropped.Add(uint64(dropped))
 	p.used = time.Now() // it does not expire while it is being tried
+	p.trouble.Store(&err)
 	reason := "unreachable"
 	if refused := (*RefusedError)(nil); errors.As(err, &refused) {
 		reason = refused.Error()

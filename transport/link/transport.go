@@ -168,6 +168,22 @@ func (t *Transport) Stats() Stats {
 	}
 }
 
+// Troubles implements core.Diagnoser.
+func (t *Transport) Troubles() []core.Trouble {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	var troubles []core.Trouble
+	for to, p := range t.peers {
+		if err := p.trouble.Load(); err != nil {
+			text := (*err).Error()
+			troubles = append(troubles, core.Trouble{
+				Node: to.Node, Error: text[:min(len(text), core.MaxTroubleBytes)],
+			})
+		}
+	}
+	return troubles
+}
+
 // Send implements core.Transport.
 func (t *Transport) Send(to core.Addr, msgs []core.Message) {
 	for len(msgs) > 0 {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tidelock-raft/tidelock/cli/internal/exit"
 	"github.com/tidelock-raft/tidelock/cli/internal/remote"
+	"github.com/tidelock-raft/tidelock/cli/internal/survey"
 	"github.com/tidelock-raft/tidelock/core"
 )
 
@@ -16,6 +17,7 @@ import (
 type Options struct {
 	remote.Options
 	Node core.NodeID
+	Plan bool
 }
 
 // New makes the command.
@@ -23,12 +25,14 @@ func New(env remote.Env) *cli.Command {
 	return &cli.Command{
 		Name: "resync", Usage: "replace the state of a node by the leader's", ArgsUsage: "NODE",
 		Description: "Has a node throw the state of its machine away, fetch a snapshot of the\n" +
-			"leader's and go on from there. It ends the quarantine of a node whose state had diverged,\n" +
+			"leader's and go on from there. It ends the quarantine of a node whose state had " +
+			"diverged,\n" +
 			"and does no harm to any other. Log and votes stay as they are. The command waits\n" +
 			"until the new state was compared with the others'; the node goes on without it.\n\n" +
+			"  raft-client cluster resync 3 --plan\n" +
 			"  raft-client cluster resync 3\n" +
 			"  raft-client cluster resync 3 --timeout 1m",
-		Flags: remote.Flags(),
+		Flags: append(remote.Flags(), &cli.BoolFlag{Name: "plan", Usage: "only say what would happen"}),
 		Action: func(c *cli.Context) error {
 			common, err := remote.Parse(env, c, 1, 1)
 			if err != nil {
@@ -38,7 +42,10 @@ func New(env remote.Env) *cli.Command {
 			if err != nil {
 				return err
 			}
-			o := Options{common, id}
+			o := Options{common, id, c.Bool("plan")}
+			if o.Plan {
+				return o.plan(c.Context)
+			}
 			if err := o.Insist(c, o.Node); err != nil {
 				return err
 			}
@@ -71,4 +78,20 @@ func run(ctx context.Context, o Options) error {
 	}
 	_, err = fmt.Fprintf(o.Out, "OK node=%d index=%d\n", reply.Node, reply.Index)
 	return err
+}
+
+// plan says what would happen, by what all nodes say.
+func (o Options) plan(ctx context.Context) error {
+	nodes, err := survey.Ask(ctx, o.Options)
+	if err == nil {
+		err = survey.Reachable(nodes)
+	}
+	if err != nil {
+		return o.Report(err, 0)
+	}
+	p := foresee(survey.Draw(nodes), o.Node)
+	if o.JSON {
+		return remote.PrintJSON(o.Out, p)
+	}
+	return p.print(o.Out)
 }

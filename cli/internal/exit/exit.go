@@ -94,6 +94,7 @@ var kinds = []kind{
 	{core.ErrCorrupt, "corrupt", Corrupt},
 	{ErrUnhealthy, "unhealthy", Unhealthy},
 	{core.ErrUnknownOutcome, "timeout", Unavailable},
+	{client.ErrNoAnswer, "timeout", Unavailable},
 	{client.ErrUnavailable, "unavailable", Unavailable},
 	{core.ErrNotLeader, "not_leader", NotLeader},
 	{core.ErrQuarantined, "quarantined", Unhealthy},

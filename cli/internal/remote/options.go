@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -16,6 +17,7 @@ import (
 type Client interface {
 	Do(ctx context.Context, r client.Request) (client.Reply, error)
 	Status(ctx context.Context, endpoint string) (core.NodeStatus, error)
+	Backup(ctx context.Context, endpoint string, w io.Writer) error
 	Close() error
 }
 
@@ -37,7 +39,9 @@ type Options struct {
 	JSON      bool
 	Level     core.ReadLevel // of queries
 	AtLeast   core.Index     // of queries
+	Applied   bool           // say which index a query saw
 	MaxStale  time.Duration  // of queries
+	NoSession bool           // for commands
 }
 
 // defaultEndpoints are those of three nodes on this machine, started with nothing but an id.
@@ -78,7 +82,22 @@ func QueryFlags() []cli.Flag {
 	}, &cli.Uint64Flag{
 		Name: "at-least", EnvVars: []string{"RAFT_AT_LEAST"},
 		Usage: "wait until the node has applied this `INDEX`, as printed by a write",
+	}, &cli.BoolFlag{
+		Name: "applied", EnvVars: []string{"RAFT_APPLIED"},
+		Usage: "say up to which index what was read had been applied, as a write does",
 	})
+}
+
+// CommandFlags are the flags of commands that change something.
+func CommandFlags() []cli.Flag { return append(Flags(), SessionFlag()) }
+
+// SessionFlag is the flag of what changes something.
+func SessionFlag() cli.Flag {
+	return &cli.BoolFlag{
+		Name: "no-session", EnvVars: []string{"RAFT_NO_SESSION"},
+		Usage: "do not open a session: one entry less in the log, and a command that is not answered " +
+			"is not repeated, but of unknown outcome",
+	}
 }
 
 // levels are what --read may say.
@@ -92,7 +111,10 @@ const Any = -1
 
 // Parse reads the flags, and checks that there are at least least and at most most arguments.
 func Parse(env Env, c *cli.Context, least, most int) (Options, error) {
-	o := Options{Env: env, Timeout: c.Duration("timeout"), Level: core.Linearizable}
+	o := Options{
+		Env: env, Timeout: c.Duration("timeout"), Level: core.Linearizable,
+		NoSession: c.Bool("no-session"), Applied: c.Bool("applied"),
+	}
 	switch n := c.NArg(); {
 	case n < least:
 		return o, exit.Usagef("%s: %d arguments given, want %s", c.Command.Name, n, c.Command.ArgsUsage)
@@ -139,7 +161,7 @@ func (o *Options) Insist(c *cli.Context, id core.NodeID) (err error) {
 
 // connect makes a client for the options.
 func (o Options) connect() (Client, error) {
-	c := client.Config{Timeout: o.Timeout}
+	c := client.Config{Timeout: o.Timeout, NoSession: o.NoSession}
 	for _, e := range o.Endpoints {
 		c.Endpoints = append(c.Endpoints, e.Address)
 	}

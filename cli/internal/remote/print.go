@@ -18,7 +18,7 @@ type outcome struct {
 	Index  core.Index `json:"index"`
 }
 
-// printOutcome prints what a command returned, OK for nothing, and where it stands in the log.
+// printOutcome prints what a call returned, and which index of the log that is about.
 func (o Options) printOutcome(value any, r client.Reply) error {
 	if o.JSON {
 		out := outcome{Value: plain(value), Index: r.Index}
@@ -26,9 +26,6 @@ func (o Options) printOutcome(value any, r client.Reply) error {
 			out.Leader = exit.Node(r.Leader)
 		}
 		return PrintJSON(o.Out, out)
-	}
-	if value == nil {
-		value = "OK"
 	}
 	text := Text(value)
 	if r.Leader != 0 {
@@ -39,11 +36,14 @@ func (o Options) printOutcome(value any, r client.Reply) error {
 }
 
 // printValue prints the answer to a query.
-func (o Options) printValue(value any) error {
-	if o.JSON {
-		return PrintJSON(o.Out, plain(value))
+func (o Options) printValue(value any) error { return PrintValue(o.Out, o.JSON, value) }
+
+// PrintValue prints a value of a machine, for programs or for people.
+func PrintValue(w io.Writer, asJSON bool, value any) error {
+	if asJSON {
+		return PrintJSON(w, plain(value))
 	}
-	_, err := fmt.Fprintln(o.Out, Text(value))
+	_, err := fmt.Fprintln(w, Text(value))
 	return err
 }
 

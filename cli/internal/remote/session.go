@@ -154,8 +154,11 @@ func (s *Session) Call(ctx context.Context, c Call) error {
 	if err != nil {
 		return err
 	}
-	if c.Kind == core.RequestQuery {
+	if c.Kind == core.RequestQuery && !s.options.Applied {
 		return s.options.printValue(value)
+	}
+	if c.Kind == core.RequestCommand && value == nil && !s.options.JSON {
+		value = "OK"
 	}
 	return s.options.printOutcome(value, reply)
 }
@@ -177,6 +180,15 @@ func (s *Session) Ask(
 		return nil, reply, fmt.Errorf("decode reply of %s: %w", reply.Endpoint, err)
 	}
 	return value, reply, nil
+}
+
+// QueryAt makes a query that is encoded already, at a level and from an index of its own.
+func (s *Session) QueryAt(
+	ctx context.Context, level core.ReadLevel, atLeast core.Index, data []byte,
+) (any, client.Reply, error) {
+	own := *s
+	own.options.Level, own.options.AtLeast = level, atLeast
+	return own.Ask(ctx, core.RequestQuery, data)
 }
 
 // Report prints an error as a line of JSON and returns it as reported. A line that is not zero is

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"testing"
@@ -29,6 +30,8 @@ type Cluster struct {
 	Node   core.NodeID // that says to have answered
 	// Nodes are the answers of Status, by endpoint; others are unreachable.
 	Nodes map[string]core.NodeStatus
+	// Backups are what the n-th call of Backup writes and returns; the last one, all further ones.
+	Backups []Backup
 
 	mu     sync.Mutex
 	Config client.Config // of the last Connect
@@ -67,6 +70,8 @@ func Call(r client.Request) string {
 		return "change " + string(r.Data)
 	case core.RequestTransfer:
 		return "transfer " + string(r.Data)
+	case core.RequestProbe:
+		return "probe"
 	}
 	decoded, err := value.ToAny(r.Data)
 	list, ok := decoded.([]any)
@@ -125,6 +130,27 @@ func (c *Cluster) Status(_ context.Context, endpoint string) (core.NodeStatus, e
 	}
 	return core.NodeStatus{}, fmt.Errorf("%w: %w", client.ErrUnavailable,
 		fmt.Errorf("dial %s: connection refused", endpoint))
+}
+
+// Backup is the outcome of a Backup.
+type Backup struct {
+	Content []byte
+	Err     error
+}
+
+// Backup implements remote.Client.
+func (c *Cluster) Backup(_ context.Context, endpoint string, w io.Writer) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.Calls = append(c.Calls, "backup at "+endpoint)
+	b := c.Backups[0]
+	if len(c.Backups) > 1 {
+		c.Backups = c.Backups[1:]
+	}
+	if _, err := w.Write(b.Content); err != nil {
+		return err
+	}
+	return b.Err
 }
 
 // Close implements remote.Client.

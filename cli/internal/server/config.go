@@ -60,6 +60,7 @@ type Config struct {
 
 	Log     *slog.Logger // default none
 	Version string       // shown by status
+	Clock   core.Clock   // default the system's
 }
 
 // Defaults of a Config.

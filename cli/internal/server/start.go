@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 // start connects the parts and runs the node until ctx ends or the node stops by itself. It closes
 // everything that is open.
 func start(ctx context.Context, p *parts) error {
-	if err := p.checkMembers(); err != nil {
+	if err := errors.Join(p.checkMembers(), p.recall()); err != nil {
 		return closeAll(err, p.store)
 	}
 	n, err := node.New(p.nodeConfig(uint32(time.Now().UnixNano())))
@@ -29,9 +30,10 @@ func start(ctx context.Context, p *parts) error {
 	n.Start(transport)
 	p.keepers.start(n)
 	defer p.keepers.stop()
+	service := newBackups(described{gate{n, p.made}, p}, n.Freeze)
 	api, err := native.Serve(native.Config{
 		Listen: p.APIListen, APIAddr: p.apiAddr, Logger: p.Log,
-	}, gate{n, p.made})
+	}, service)
 	if err != nil {
 		return closeAll(err, n)
 	}
@@ -44,7 +46,7 @@ func start(ctx context.Context, p *parts) error {
 	case <-n.Done():
 		p.Log.Error("node has stopped", "err", n.Err())
 	}
-	return closeAll(nil, api, n)
+	return closeAll(nil, api, service, n)
 }
 
 // nodeConfig says what the node is made of. The incarnation differs from start to start.
@@ -64,7 +66,7 @@ func (p *parts) nodeConfig(incarnation uint32) node.Config {
 		Cluster: ClusterID(p.Cluster), Version: p.Version,
 		Groups:    []node.Group{{ID: core.DefaultGroup, Members: p.membership()}},
 		Store:     p.store,
-		Snapshots: p.snapshots, Machine: p.machine, Log: p.Log,
+		Snapshots: p.snapshots, Machine: p.machine, Log: p.Log, Clock: p.Clock,
 	}
 }
 

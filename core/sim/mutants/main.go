@@ -39,7 +39,7 @@ type Mutant struct {
 }
 
 // lists are all mutants, by the part of the system that they break.
-var lists = [][]Mutant{consensus, storage, service, machine}
+var lists = [][]Mutant{consensus, storage, service, machine, scenarios}
 
 // limits of one mutant.
 const (

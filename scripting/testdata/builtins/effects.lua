@@ -1,5 +1,6 @@
 ctx.index(), ctx.term(), ctx.time()                    --: 7, 3, 1700000000007
-ctx.client                                             --: error: there is no function ctx.client
+ctx.client()                                           --: nil
+ctx.node                                               --: error: there is no function ctx.node
 fail("own", "text")                                    --: error: own: text
 fail("own")                                            --: error: own:
 fail("Own")                                            --: error: fail: the code must be a name like not_found

@@ -239,3 +239,9 @@ return 2^0.3
 ----
 return ctx.time() > 0 and ctx.index()
 -- want: 10
+----
+ctx.client = function() return 1 end
+-- fails: error: chunk.lua:1: attempt to change a table that was made while the script loaded; it is read-only now: keep what must last in state.map
+----
+return ctx.client()
+-- want: null

@@ -273,6 +273,9 @@ var kinds = [...]core.RequestKind{
 
 	wire.OpChange:   core.RequestChange,
 	wire.OpTransfer: core.RequestTransfer,
+	wire.OpSession:  core.RequestSession,
+	wire.OpBackup:   core.RequestBackup,
+	wire.OpProbe:    core.RequestProbe,
 }
 
 // answer answers a request that is not for the service.

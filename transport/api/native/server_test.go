@@ -244,8 +244,10 @@ func TestRequestsAndRepliesKeepEveryField(t *testing.T) {
 func TestOperationsReachTheService(t *testing.T) {
 	s := newService(true)
 	p := connect(t, serve(t, native.Config{}, s), hello)
-	kinds := []core.RequestKind{core.RequestCommand, core.RequestQuery, core.RequestResync}
-	for i, op := range []wire.Op{wire.OpCommand, wire.OpQuery, wire.OpResync} {
+	kinds := []core.RequestKind{core.RequestCommand, core.RequestQuery, core.RequestResync,
+		core.RequestChange, core.RequestTransfer, core.RequestSession}
+	for i, op := range []wire.Op{wire.OpCommand, wire.OpQuery, wire.OpResync, wire.OpChange,
+		wire.OpTransfer, wire.OpSession} {
 		p.send(wire.Request{ID: 7, Op: op, Group: 1, Level: core.Stale})
 		if got := p.next(); got.ID != 7 || got.Outcome != wire.OutcomeOK {
 			t.Errorf("operation %d: got %+v", op, got)
@@ -261,7 +263,7 @@ func TestServerAnswersWhatIsNotForTheService(t *testing.T) {
 	p := connect(t, serve(t, native.Config{MaxRequestBytes: 10}, s), hello)
 	p.send(
 		wire.Request{ID: 1, Op: wire.OpStatus},
-		wire.Request{ID: 2, Op: 9},
+		wire.Request{ID: 2, Op: 200},
 		wire.Request{ID: 3, Op: wire.OpQuery, Level: 7},
 		command(4, "eleven byte"),
 	)

@@ -43,6 +43,9 @@ const (
 
 	OpChange   Op = 5 // change the membership: core.Change in JSON, core.ChangeReport back
 	OpTransfer Op = 6 // hand leadership over: core.Transfer in JSON
+	OpSession  Op = 7 // as OpCommand, once however often it is sent: a session.Header goes before
+	OpBackup   Op = 8 // a piece of a copy of the state: core.BackupRequest in JSON, bytes back
+	OpProbe    Op = 9 // commit an entry that changes nothing
 )
 
 // Request is what a client sends.

@@ -1,0 +1,106 @@
+package node
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/core/session"
+)
+
+// TestFrozenStateIsThatOfItsIndex freezes the states of all nodes while they are written to, and
+// compares each with what was acknowledged up to the index that it names.
+func TestFrozenStateIsThatOfItsIndex(t *testing.T) {
+	nodes := startNodes(t, 3, nil)
+	type written struct {
+		index core.Index
+		data  string
+	}
+	var all []written
+	var writer sync.WaitGroup
+	half := make(chan struct{})
+	writer.Go(func() {
+		for k := range 400 {
+			data := fmt.Sprint("command ", k)
+			r := insist(t, nodes[0], core.Request{Kind: core.RequestCommand, Data: []byte(data)})
+			if r.Err != nil {
+				t.Errorf("got %+v", r)
+			}
+			all = append(all, written{r.Index, data})
+			if k == 50 {
+				close(half)
+			}
+		}
+	})
+	<-half
+	frozen := make([]Frozen, 0, 30)
+	for i := range cap(frozen) {
+		meta, snapshot, err := nodes[i%3].Freeze(core.DefaultGroup)
+		if err != nil {
+			t.Fatal(err)
+		}
+		frozen = append(frozen, Frozen{meta, snapshot, nil})
+	}
+	writer.Wait()
+	for _, f := range frozen {
+		var body bytes.Buffer
+		if _, err := f.Snapshot.WriteTo(&body); err != nil {
+			t.Fatal(err)
+		}
+		f.Snapshot.Release()
+		j := newJournal()
+		if err := session.Wrap(j).Restore(&body); err != nil {
+			t.Fatal(err)
+		}
+		var want []string
+		for _, w := range all {
+			if w.index <= f.Meta.Index {
+				want = append(want, w.data)
+			}
+		}
+		if !slices.Equal(j.commands, want) || f.Meta.Membership.String() != "voters=1,2,3" ||
+			f.Meta.Term == 0 || f.Meta.Index > 0 && f.Meta.Time == 0 {
+			t.Fatalf("%+v: got %d commands, want %d", f.Meta, len(j.commands), len(want))
+		}
+	}
+	if _, _, err := nodes[0].Freeze(7); !errors.Is(err, core.ErrNoGroup) {
+		t.Errorf("another group: got %v", err)
+	}
+	if err := nodes[0].Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := nodes[0].Freeze(core.DefaultGroup); !errors.Is(err, core.ErrClosed) {
+		t.Errorf("closed: got %v", err)
+	}
+}
+
+// TestDivergedStateIsNotFrozen holds until the state was replaced by the majority's.
+func TestDivergedStateIsNotFrozen(t *testing.T) {
+	w := newWorld(t, 4, 3)
+	c := newClient(w)
+	w.work(c, 20, tick/4)
+	w.sleep(5 * tick)
+	odd := w.follower()
+	var err error
+	freeze := func() {
+		err = errors.New("not told yet")
+		odd.handler.Freeze(core.DefaultGroup, func(f Frozen) {
+			if err = f.Err; err == nil {
+				f.Snapshot.Release()
+			}
+		})
+	}
+	odd.journal.flip()
+	w.run(2*second, "quarantine", func() bool { return odd.status().Quarantined != nil })
+	if freeze(); !errors.Is(err, core.ErrQuarantined) {
+		t.Errorf("got %v, want %v", err, core.ErrQuarantined)
+	}
+	w.resync(odd)
+	freeze()
+	w.run(second, "a frozen state", func() bool { return err == nil })
+	w.converge(c)
+}
