@@ -136,7 +136,8 @@ func (r *report) playCanaries(keys []key) {
 		}
 	}
 	if !failed {
-		r.pass("canaries", "this history, spoiled in %d ways, fails each time", len(canaries))
+		r.pass("canaries", "%d of %[1]d changes to this history were played, and noticed",
+			len(canaries))
 	}
 }
 
