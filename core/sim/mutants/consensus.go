@@ -22,8 +22,8 @@ var consensus = []Mutant{
 		New: "r.send(core.Message{Kind: core.MsgVoteReply, To: m.From})",
 	}, {
 		Name: "a vote is not written", File: "core/raft/election.go",
-		Old: "\t\tr.vote = m.From\n\t\tr.staged.hard = true\n",
-		New: "\t\tr.vote = m.From\n",
+		Old: "\t\tr.vote, r.blank = m.From, false\n\t\tr.staged.hard = true\n",
+		New: "\t\tr.vote, r.blank = m.From, false\n",
 	}, {
 		Name: "a vote is forgotten in a restart", File: "core/raft/raft.go",
 		Old: "term: st.Hard.Term, vote: st.Hard.Vote, saved",
@@ -34,8 +34,8 @@ var consensus = []Mutant{
 		New: "r.term, r.echoed = term, 0",
 	}, {
 		Name: "votes do not look at the candidate's log", File: "core/raft/election.go",
-		Old: "{ return !m.Log.Before(r.log.last) }",
-		New: "{ return m.Term > 0 }",
+		Old: "return !m.Log.Before(r.log.last) && (!r.blank || m.Log == (core.Position{}))",
+		New: "return m.Term > 0",
 	}, {
 		Name: "log matching looks at the index alone", File: "core/raft/follow.go",
 		Old: "return term == p.Term",

@@ -8,8 +8,8 @@ var service = []Mutant{
 		New: "case !g.repeats.first(m) && false:",
 	}, {
 		Name: "a reply goes to another caller", File: "core/node/machine.go",
-		Old: "Result: m.results[at], Index: c.Index,",
-		New: "Result: m.results[0], Index: c.Index,",
+		Old: "result = m.results[commands]",
+		New: "result = m.results[0]",
 	}, {
 		Name: "a command that was passed on is called refused when time is up",
 		File: "core/engine/forwards.go",
