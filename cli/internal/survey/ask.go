@@ -47,6 +47,9 @@ func Ask(ctx context.Context, o remote.Options) ([]Node, error) {
 		group.Go(func() { nodes[i].ask(ctx, c) }) // ends within the timeout
 	}
 	group.Wait()
+	if o.Target == "" {
+		nodes = append(nodes, askOthers(ctx, c, nodes)...)
+	}
 	return nodes, nil
 }
 
