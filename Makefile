@@ -7,7 +7,7 @@ PROGRAMS := raft-node raft-client tidelock
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := build
-.PHONY: build test race differential sim mutants chaos lint e2e matrix bench cluster status demo stop clean help
+.PHONY: build test race differential sim mutants chaos churn lint e2e matrix bench compare cluster status demo stop clean help
 
 build: ## build raft-node, raft-client and tidelock (the default)
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o . $(PROGRAMS:%=./cli/%)
@@ -38,6 +38,9 @@ mutants: ## break production code on purpose, see the simulator notice: RUN=rege
 chaos: ## five real nodes, twenty clients, everything breaks: FOR=10m SEED=number
 	go run ./cli/internal/chaos -for $(or $(FOR),10m) -seed $(or $(SEED),0)
 
+churn: ## add, kill, replace, move and remove nodes under 64 clients, and measure: HOLD=3s of calm
+	go run ./cli/internal/churn -hold $(or $(HOLD),3s)
+
 lint: ## gofmt, go vet, staticcheck
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
 	go vet ./...
@@ -45,6 +48,10 @@ lint: ## gofmt, go vet, staticcheck
 
 bench: ## run the benchmarks of the packages
 	go test -run '^$$' -bench . -benchmem ./...
+
+compare: ## measure other systems beside this one, into docs/performance.md: TIME=of each
+	cd examples/compare && go run . run -docs ../../docs/performance.md -image ../../docs/compare.svg \
+		-duration $(or $(TIME),1s) -dir $(or $(DIR),/var/tmp)
 
 cluster: build ## start three nodes in the background; data, logs and pids are under ./cluster
 	examples/cluster.sh start

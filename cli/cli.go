@@ -39,7 +39,7 @@ func Main() {
 			Subcommands: []*cli.Command{
 				node.New("node", s), client.New("client", s), plugins.New(s),
 				check.New(s), test.New(s), run.New(s), sim.New(s), migratestore.New(s),
-				restore.New(s), wal.New(s), log.New(s),
+				restore.New(s), wal.New(s), log.New(remote.Env{Streams: s, Connect: remote.Dial}),
 				recover.New(remote.Env{Streams: s, Connect: remote.Dial}),
 				bench.New(remote.Env{Streams: s, Connect: remote.Dial}), version.New(s),
 			},

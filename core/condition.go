@@ -20,6 +20,17 @@ const (
 // DiskWrites is over how many writes DiskStatus.MeanMS is taken.
 const DiskWrites = 32
 
+// WorkStatus counts what a node has done since it was started; what it did between two of them is
+// the difference. Times are as the node sees them: with the waiting for a processor.
+type WorkStatus struct {
+	Writes         uint64 `json:"writes"` // to the log, each synced
+	WrittenEntries uint64 `json:"written_entries"`
+	WriteNS        int64  `json:"write_ns"` // that all writes took
+	Applies        uint64 `json:"applies"`  // batches of entries given to machines
+	AppliedEntries uint64 `json:"applied_entries"`
+	ApplyNS        int64  `json:"apply_ns"` // that all batches took
+}
+
 // PeerStatus says how a node gets on with another.
 type PeerStatus struct {
 	Node    NodeID `json:"node"`

@@ -65,13 +65,21 @@ type Itemizer interface {
 	Digests(dst []NamedDigest) []NamedDigest
 }
 
+// Placed is a StateMachine that is told, after a Restore, behind which entry the state stands.
+type Placed interface {
+	StateMachine
+	Place(at Position)
+}
+
 // NamedDigest is the digest of one part of a state, such as a collection.
 type NamedDigest struct {
 	Name   string
 	Digest uint64
 }
 
-// Result is what a command or a query came to.
+// Result is what a command or a query came to. Of a command in a session, which is remembered, a
+// Value of more than 64 MiB is replaced by a Failure, and 64 KiB are kept of a Failure's Code and
+// of its Message each.
 type Result struct {
 	Failure *Failure // nil: it succeeded
 	Value   []byte   // the machine's reply, in the machine's own encoding; read-only

@@ -3,6 +3,7 @@ package core_test
 import (
 	"bytes"
 	"errors"
+	"math"
 	"strings"
 	"testing"
 
@@ -67,18 +68,35 @@ func TestSnapshotMetaSurvivesEncoding(t *testing.T) {
 	if err != nil || string(rest) != "rest" {
 		t.Fatalf("got rest %q, error %v", rest, err)
 	}
-	if !got.Membership.Equal(want.Membership) {
-		t.Errorf("membership: got %v, want %v", got.Membership, want.Membership)
-	}
-	got.Membership, want.Membership = core.Membership{}, core.Membership{}
-	if got.Position != want.Position || got.Time != want.Time || got.Size != want.Size ||
-		got.Checksum != want.Checksum {
-		t.Errorf("got %+v, want %+v", got, want)
+	if !got.Equal(want) {
+		t.Errorf("got %+v, %v, want %+v, %v", got, got.Membership, want, want.Membership)
 	}
 	for cut := range len(data) - 4 {
 		if _, _, err := core.DecodeSnapshotMeta(data[4 : 4+cut]); err == nil {
 			t.Errorf("cut at byte %d: no error", cut)
 		}
+	}
+}
+
+func TestSnapshotMetaHasABound(t *testing.T) {
+	meta := core.SnapshotMeta{}
+	for n := range core.NodeID(core.MaxMembers) {
+		meta.Membership.Members = append(meta.Membership.Members, core.Member{Role: core.Voter,
+			ID: math.MaxUint64 - core.MaxMembers + n, Addr: core.Addr(make([]byte, core.MaxAddrBytes))})
+	}
+	for n := range core.MaxRetired {
+		meta.Membership.Retired.IDs = append(meta.Membership.Retired.IDs, core.NodeID(n+1)*(1<<56-1))
+	}
+	if err := meta.Membership.Check(); err != nil {
+		t.Fatal(err)
+	}
+	data, _ := meta.AppendBinary(nil)
+	most := core.MaxSnapshotMetaBytes
+	if got := len(data); got > most || got < most-3*core.MaxRetired {
+		t.Errorf("got %d bytes, bound %d", got, most)
+	}
+	if got, _, err := core.DecodeSnapshotMeta(data); err != nil || !got.Equal(meta) {
+		t.Errorf("got another one back, %v", err)
 	}
 }
 

@@ -23,9 +23,10 @@ const (
 	// MsgAppend is AppendEntries, and with no entries a heartbeat (Raft §5.3): Log (the position
 	// before the first entry), Entries, Commit, Round.
 	MsgAppend MessageKind = 5
-	// MsgAppendReply answers: Round as asked, Token (the priority of the follower). Accepted:
-	// Log.Index up to where the logs are known to match. Reject: Log as asked, and Hint, a position
-	// in the follower's log where the leader should look next (Raft §5.3, the fast back-up).
+	// MsgAppendReply answers: Round as asked, Token (the priority of the follower, the highest number
+	// if it may not lead). Accepted: Log.Index up to where the logs are known to match. Reject: Log as
+	// asked, and Hint, a position in the follower's log where the leader should look next (Raft §5.3,
+	// the fast back-up).
 	MsgAppendReply MessageKind = 6
 	// MsgSnapshot is InstallSnapshot (Raft §7): Snapshot. Raft speaks of the whole; on the way it
 	// is cut into MsgSnapshotChunk. It is answered with MsgAppendReply.
@@ -101,6 +102,21 @@ type Message struct {
 	Entries  []Entry
 	Data     []byte
 	Snapshot *SnapshotMeta
+}
+
+// MessageOverhead is what a message is counted to weigh beside what it points to, in bytes.
+const MessageOverhead = 192
+
+// Size is what the message weighs in every bound on messages that wait.
+func (m *Message) Size() int {
+	n := MessageOverhead + len(m.Data)
+	for i := range m.Entries {
+		n += m.Entries[i].Size()
+	}
+	if m.Snapshot != nil {
+		n += MessageOverhead * (1 + len(m.Snapshot.Membership.Members))
+	}
+	return n
 }
 
 // String prints the message for people: who to whom, what, and the fields that are set.

@@ -27,6 +27,9 @@ const (
 	// RequestProbe has the leader commit an entry that changes nothing. An empty reply proves that a
 	// majority stores entries and that the leader applies them; Reply.Index is where.
 	RequestProbe RequestKind = 8
+	// RequestLog asks the node itself for a page of its log; Data is a LogRequest in JSON, the reply a
+	// LogPage or a piece of a snapshot.
+	RequestLog RequestKind = 9
 )
 
 // ReadLevel says how fresh the answer to a query must be.
@@ -100,8 +103,12 @@ type NodeStatus struct {
 	Groups  []GroupStatus `json:"groups"`
 	Time    int64         `json:"time_ns,omitempty"` // its wall clock as it answered, Unix ns
 	Disk    *DiskStatus   `json:"disk,omitempty"`
+	Work    *WorkStatus   `json:"work,omitempty"`
 	Peers   []PeerStatus  `json:"peers,omitempty"`  // the other nodes, ascending
 	Script  *ScriptStatus `json:"script,omitempty"` // only if another runs than its user named
+
+	ClusterName string `json:"cluster_name,omitempty"` // of which Cluster is made
+	Transport   string `json:"transport,omitempty"`    // the plugin's name; of several, a list
 }
 
 // GroupStatus describes one replica of a group.

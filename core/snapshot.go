@@ -21,6 +21,17 @@ var ErrSnapshotMeta = errors.New("core: invalid snapshot metadata")
 // snapshotFixed is the length of the fixed part of an encoded SnapshotMeta, in bytes.
 const snapshotFixed = 5 * 8
 
+// MaxSnapshotMetaBytes bounds an encoded SnapshotMeta that passes Membership.Check: its fixed part,
+// two counts, a floor, and what there may be of members and of retired ids.
+const MaxSnapshotMetaBytes = snapshotFixed + 2*2 + binary.MaxVarintLen64 +
+	MaxMembers*(binary.MaxVarintLen64+1+2+MaxAddrBytes) + MaxRetired*binary.MaxVarintLen64
+
+// Equal reports whether both describe the same snapshot.
+func (s SnapshotMeta) Equal(o SnapshotMeta) bool {
+	return s.Position == o.Position && s.Time == o.Time && s.Size == o.Size &&
+		s.Checksum == o.Checksum && s.Membership.Equal(o.Membership)
+}
+
 // AppendBinary appends the canonical encoding of s to dst: equal values give equal bytes.
 //
 //	0   term      8 bytes, little endian, as all below

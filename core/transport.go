@@ -16,7 +16,7 @@ type Transport interface {
 }
 
 // Inbox is where a Transport puts what arrives. Its methods may be called from several goroutines
-// and do not block.
+// and do not block, but Deliver may call Send of that transport before it returns.
 type Inbox interface {
 	// Deliver takes messages that arrived and returns how many of them, counted from the first,
 	// found room; a transport drops the rest or waits before it reads on. The slice is the

@@ -1,6 +1,9 @@
 package core
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 type (
 	// GroupID names one replicated log among the many that a node may carry. Zero is no group.
@@ -19,7 +22,8 @@ type (
 	// Index is the place of an entry in its log. The first entry has index 1.
 	Index uint64
 
-	// Addr is where a transport finds a node, in that transport's own notation.
+	// Addr is where a transport finds a node, in that transport's own notation. The name of the
+	// transport may stand in front, as in grpc://host:9101.
 	Addr string
 
 	// Instant is a point on a node's own monotonic line, in nanoseconds. Instants of different
@@ -29,6 +33,14 @@ type (
 
 // DefaultGroup is the group that a node carries when it is asked for no other.
 const DefaultGroup GroupID = 1
+
+// Split returns the transport that is named in front of an address, or nothing, and the rest.
+func (a Addr) Split() (transport string, place Addr) {
+	if name, rest, named := strings.Cut(string(a), "://"); named && name != "" {
+		return name, Addr(rest)
+	}
+	return "", a
+}
 
 // Position says which entry stands at an index: two logs that hold the same position are equal up
 // to it (Raft §5.3, the log matching property).

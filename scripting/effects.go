@@ -45,9 +45,7 @@ type effects struct {
 	made    []made     // events of the command, in order
 	changed bool       // some timer was set or cancelled
 
-	kept, keptSize int    // the history
-	oldest         string // no event has a lesser key
-	soonest        string // no timer has a lesser key
+	kept, keptSize int // the history
 	page           []state.Pair
 	key, val       []byte
 
@@ -85,9 +83,8 @@ func newEffects() *effects {
 // use makes space the effects; its contents have been checked.
 func (e *effects) use(space *state.Space) {
 	e.space, e.live = space, space.Live()
-	e.oldest, e.soonest = firstString, firstString
 	e.kept, e.keptSize = 0, 0
-	for lo := e.oldest; ; lo = e.page[len(e.page)-1].Key + "\x00" {
+	for lo := firstString; ; lo = e.page[len(e.page)-1].Key + "\x00" {
 		if e.page = e.live.Page(e.page[:0], eventsAt, lo, "", pageSize); len(e.page) == 0 {
 			break
 		}
@@ -194,11 +191,11 @@ func (e *effects) madeSize() int {
 func (e *effects) drop() {
 	lost := core.Index(0)
 	for e.kept > MaxKept || e.keptSize > MaxKeptSize {
-		if e.page = e.live.Page(e.page[:0], eventsAt, e.oldest, "", 1); len(e.page) == 0 {
+		if e.page = e.live.Page(e.page[:0], eventsAt, firstString, "", 1); len(e.page) == 0 {
 			break // two entries had the same index, which no log has
 		}
 		p := e.page[0]
-		lost, e.oldest = eventOf(p).Index, p.Key+"\x00"
+		lost = eventOf(p).Index
 		e.kept, e.keptSize = e.kept-1, e.keptSize-len(p.Val)
 		e.space.Set(eventsAt, raw(p.Key), nil)
 	}
@@ -210,14 +207,11 @@ func (e *effects) drop() {
 // findSoonest looks for the first timer.
 func (e *effects) findSoonest() {
 	e.changed = false
-	e.page = e.live.Page(e.page[:0], timersAt, e.soonest, "", 1)
-	if len(e.page) == 0 {
-		e.soonest = "\xff"
-		e.due.Store(noTimer)
-		return
+	due := int64(noTimer)
+	if e.page = e.live.Page(e.page[:0], timersAt, "", "", 1); len(e.page) > 0 {
+		due = timerOf(e.page[0].Key).due
 	}
-	e.soonest = strings.Clone(e.page[0].Key)
-	e.due.Store(timerOf(e.soonest).due)
+	e.due.Store(due)
 }
 
 // tell tells what there is to tell after a batch.

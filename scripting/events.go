@@ -105,9 +105,9 @@ func (v *view) history(a *arguments) core.Result {
 	return core.Result{Value: q.answer(v.effects)}
 }
 
-// listing is a call of eventsQuery.
+// listing is a call of eventsQuery or of changesQuery.
 type listing struct {
-	topic  string // empty: any
+	topic  string // or prefix; empty: any
 	index  core.Index
 	number uint32
 	limit  int
@@ -131,7 +131,7 @@ func (q *listing) read(c *call) error {
 		case i == 0 && t.Kind == value.String:
 			q.topic = string(t.Bytes)
 		case i == 0:
-			return fmt.Errorf("the topic is a %s, want a string or nil", t.Kind)
+			return fmt.Errorf("argument 1 is a %s, want a string or nil", t.Kind)
 		default:
 			n, ok := value.Integer(t.Number)
 			if t.Kind != value.Number || !ok || n < 0 || i == 3 && n >= 1<<32 {
@@ -175,10 +175,22 @@ func (q *listing) answer(v *state.View) []byte {
 			}
 		}
 	}
-	dst := value.AppendMap(nil, 3)
+	return q.page(first, true)
+}
+
+// page is the answer: what was found, and from which index on nothing has been dropped, if that is
+// known.
+func (q *listing) page(first core.Index, known bool) []byte {
+	fields := 2
+	if known {
+		fields = 3
+	}
+	dst := value.AppendMap(nil, fields)
 	dst = value.AppendArray(value.AppendString(dst, "events"), q.found)
 	dst = append(dst, q.events...)
-	dst = value.AppendNumber(value.AppendString(dst, "first"), float64(first))
+	if known {
+		dst = value.AppendNumber(value.AppendString(dst, "first"), float64(first))
+	}
 	dst = value.AppendArray(value.AppendString(dst, "next"), 2)
 	dst = value.AppendNumber(dst, float64(q.index))
 	return value.AppendNumber(dst, float64(q.number))

@@ -1,20 +1,11 @@
 package scripting
 
 import (
-	_ "embed" // for the tests of the default machine
-	"slices"
-
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/tidelock-raft/tidelock/scripting/sandbox"
 	"github.com/tidelock-raft/tidelock/scripting/value"
 )
-
-//go:embed machines/kv_test.lua
-var kvTests []byte
-
-// DefaultTests are the tests of Default, for package luatest; they have a workload.
-func DefaultTests() Source { return Source{Name: "kv_test.lua", Text: slices.Clone(kvTests)} }
 
 // Codec reads and writes the values of a VM that is no Machine's, such as one that runs tests.
 type Codec struct{ s *script }

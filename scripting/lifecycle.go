@@ -49,30 +49,30 @@ func errLanguage(version uint32) error {
 // EncodeInstall makes the command that installs the first script of a group. It succeeds without
 // effect if this very script runs already.
 func EncodeInstall(src Source) ([]byte, error) {
-	return encodeReserved(installCommand, src.Name, src.Text, sandbox.Version)
+	return EncodeCall(installCommand, src.Name, src.Text, sandbox.Version)
 }
 
 // EncodePush makes the command that lets a script take over from the one with this hash.
 func EncodePush(src Source, from [sha256.Size]byte) ([]byte, error) {
-	return encodeReserved(pushCommand, src.Name, src.Text, sandbox.Version, from[:])
+	return EncodeCall(pushCommand, src.Name, src.Text, sandbox.Version, from[:])
 }
 
 // EncodeRollback makes the command that returns from the script with this hash to the one before.
 func EncodeRollback(from [sha256.Size]byte) ([]byte, error) {
-	return encodeReserved(rollbackCommand, from[:])
+	return EncodeCall(rollbackCommand, from[:])
 }
 
 // EncodeScript makes the query that describes the script which runs: a map of name, version, hash
 // (in hexadecimal), index, language, source, and history, an array of maps of version, hash and
 // index, the one that a rollback returns to first.
-func EncodeScript() ([]byte, error) { return encodeReserved(scriptQuery) }
+func EncodeScript() ([]byte, error) { return EncodeCall(scriptQuery) }
 
 // EncodeRehearse makes the query that tries a push on a copy of the state, with ctx as of the last
 // entry applied. It returns a map of name, version, hash, from (the version that runs), replaces
 // (its hash), steps, memory, and of the maps before, after and hidden: how many items the
 // collections have, by name; hidden ones are kept, out of reach of the new script.
 func EncodeRehearse(src Source) ([]byte, error) {
-	return encodeReserved(rehearseQuery, src.Name, src.Text, sandbox.Version)
+	return EncodeCall(rehearseQuery, src.Name, src.Text, sandbox.Version)
 }
 
 // source takes a script from the arguments, and the version of the language that it is written in.

@@ -40,12 +40,12 @@ func install(tb testing.TB, src Source) []byte {
 }
 
 func pushOver(tb testing.TB, m *Machine, src Source) []byte {
-	data, err := EncodePush(src, m.Hash())
+	data, err := EncodePush(src, m.now.Load().Hash)
 	return must(tb, data, err)
 }
 
 func rollbackOf(tb testing.TB, m *Machine) []byte {
-	data, err := EncodeRollback(m.Hash())
+	data, err := EncodeRollback(m.now.Load().Hash)
 	return must(tb, data, err)
 }
 
@@ -139,10 +139,10 @@ func TestLanguageOfAnotherProgramStopsTheReplica(t *testing.T) {
 		args := []any{"x.lua", shop(2, mapA, "").Text, sandbox.Version + 1}
 		if name == pushCommand {
 			l.do(install(t, shop(1, mapA, "")))
-			hash := l.Hash()
+			hash := l.now.Load().Hash
 			args = append(args, hash[:])
 		}
-		data, err := encodeReserved(name, args...)
+		data, err := EncodeCall(name, args...)
 		must(t, data, err)
 		_, err = l.Apply(nil, []core.Entry{commandEntry(9, data)})
 		if !errors.Is(err, ErrLanguage) {
@@ -240,13 +240,13 @@ func TestFailedPushLeavesNoTrace(t *testing.T) {
 	data, err := EncodePush(migrate(""), sha256.Sum256(nil))
 	l.wantNoTrace(must(t, data, err), "outdated: shop v1")
 	l.want(encode(t, "set", "z", 1), "1")
-	data, err = encodeReserved(pushCommand, "x", "y", -1, 3)
+	data, err = EncodeCall(pushCommand, "x", "y", -1, 3)
 	l.wantNoTrace(must(t, data, err), "bad_arguments: @push: a number is not an integer")
-	data, err = encodeReserved(rollbackCommand, "short")
+	data, err = EncodeCall(rollbackCommand, "short")
 	l.wantNoTrace(must(t, data, err), "bad_arguments: @rollback: a hash of 5 bytes, want 32")
-	data, err = encodeReserved(rollbackCommand, make([]byte, 32), 1)
+	data, err = EncodeCall(rollbackCommand, make([]byte, 32), 1)
 	l.wantNoTrace(must(t, data, err), "bad_arguments: @rollback: there are more arguments")
-	data, err = encodeReserved("@nothing")
+	data, err = EncodeCall("@nothing")
 	l.wantNoTrace(must(t, data, err), "unknown_command: shop has no '@nothing'")
 
 	l.do(pushOver(t, l.Machine, shop(2, declare,

@@ -8,7 +8,6 @@
 package scripting
 
 import (
-	"crypto/sha256"
 	_ "embed" // for the default machine
 	"fmt"
 	"maps"
@@ -54,11 +53,14 @@ type Machine struct {
 	spent   sandbox.Limits // by the last command or query
 
 	observer func(*core.Entry, []Write) // nil: none
+	recent   recent
+	restored bool // last is unknown if it is zero
 }
 
 var (
 	_ core.Reader   = (*Machine)(nil)
 	_ core.Itemizer = (*Machine)(nil)
+	_ core.Placed   = (*Machine)(nil)
 )
 
 // New judges a script, loads it, and returns a Machine that runs it from the start, with fresh
@@ -121,9 +123,6 @@ func (m *Machine) Version() int { return m.now.Load().Version }
 
 // String names the machine for people: its name, its version and the beginning of its hash.
 func (m *Machine) String() string { return m.now.Load().shown }
-
-// Hash is the SHA-256 of the script.
-func (m *Machine) Hash() [sha256.Size]byte { return m.now.Load().Hash }
 
 // Commands lists the names of the commands.
 func (m *Machine) Commands() []string { return slices.Sorted(maps.Keys(m.writer.commands)) }

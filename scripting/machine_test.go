@@ -31,7 +31,7 @@ func Example() {
 
 func TestDefaultMachine(t *testing.T) {
 	m := newMachine(t, Default())
-	if m.Name() != "kv" || m.Version() != 1 || m.Hash() == [32]byte{} ||
+	if m.Name() != "kv" || m.Version() != 1 || m.now.Load().Hash == [32]byte{} ||
 		!reflect.DeepEqual(m.Commands(), []string{"cas", "del", "incr", "put"}) ||
 		!reflect.DeepEqual(m.Queries(), []string{"get", "has", "keys", "len", "range"}) {
 		t.Errorf("got %s %d %v %v", m.Name(), m.Version(), m.Commands(), m.Queries())
@@ -372,7 +372,7 @@ func TestMachineSaysWhatItIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	hash := m.Hash()
+	hash := m.now.Load().Hash
 	if want := fmt.Sprintf("kv v1 sha256:%x", hash[:6]); m.String() != want {
 		t.Errorf("got %s, want %s", m, want)
 	}

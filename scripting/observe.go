@@ -10,25 +10,36 @@ import (
 // Write is what a command did to one key.
 type Write struct {
 	Collection string
-	Key        any // a string, or an int64
-	Deleted    bool
+	Key        any    // a string, or an int64; "" for what state.value keeps
+	Value      []byte // canonical, of package value; nil: the key was deleted
 }
 
-// Observe has f called for each entry that wrote to a collection, with its writes in order, before
-// anything else is applied; nil ends that. It is for tools that follow a log: the state does not
-// depend on it.
+// Observe has f called for each command that wrote to a collection, with what it wrote, a key once,
+// before anything else is applied; nil ends that. It is for tools that follow a log: the state does
+// not depend on it.
 func (m *Machine) Observe(f func(e *core.Entry, writes []Write)) { m.observer = f }
 
-// observe tells the observer, if there is one, what is about to be committed.
+// observe tells those who want to know what is about to be committed. When nobody does, that costs
+// the look at two words.
 func (m *Machine) observe(e *core.Entry) {
-	if m.observer == nil {
+	if m.observer == nil && !m.recent.on {
 		return
 	}
 	var writes []Write
-	m.space.Written(func(collection, key string, deleted bool) {
-		writes = append(writes, Write{strings.Clone(collection), itemKey(key), deleted})
+	m.space.Written(func(collection, key, val string) {
+		w := Write{Collection: strings.Clone(collection), Key: itemKey(key)}
+		if val != "" {
+			w.Value = []byte(val)
+		}
+		writes = append(writes, w)
 	})
-	if len(writes) > 0 {
+	if len(writes) == 0 {
+		return
+	}
+	if m.recent.on {
+		m.recent.add(e.Index, writes)
+	}
+	if m.observer != nil {
 		m.observer(e, writes)
 	}
 }

@@ -26,7 +26,7 @@ func TestObserverSeesWhatIsCommittedAndNoMore(t *testing.T) {
 	var got []string
 	m.Observe(func(e *core.Entry, writes []Write) {
 		for _, w := range writes {
-			got = append(got, fmt.Sprintf("%d %s %#v %v", e.Index, w.Collection, w.Key, w.Deleted))
+			got = append(got, fmt.Sprintf("%d %s %#v %v", e.Index, w.Collection, w.Key, w.Value == nil))
 		}
 	})
 	apply := func(index core.Index, name string, args ...any) {

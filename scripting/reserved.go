@@ -41,6 +41,8 @@ func queryOf(name string) query {
 		return (*view).rehearse
 	case eventsQuery:
 		return (*view).history
+	case changesQuery:
+		return (*view).changes
 	}
 	return nil
 }
@@ -56,21 +58,6 @@ func reserved(data []byte) (name string, a *arguments, ok bool) {
 		return "", nil, false
 	}
 	return string(c.name), &arguments{c: c, left: c.arguments}, true
-}
-
-// encodeReserved is EncodeCall for names that begin with @.
-func encodeReserved(name string, args ...any) ([]byte, error) {
-	data := value.AppendString(value.AppendArray(nil, 1+len(args)), name)
-	for i, arg := range args {
-		var err error
-		if data, err = value.FromAny(data, arg); err != nil {
-			return nil, fmt.Errorf("encode argument %d of %s: %w", i+1, name, err)
-		}
-	}
-	if len(data) > MaxCall {
-		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrCall, len(data), MaxCall)
-	}
-	return data, nil
 }
 
 // arguments are those of a reserved call. They are taken in order; what is wrong with them is told

@@ -98,7 +98,8 @@ func (m *Machine) Restore(r io.Reader) error {
 		return fmt.Errorf("restore: %w: bytes behind the snapshot", core.ErrCorrupt)
 	}
 	m.adopt(next, script, space)
-	m.last = core.Entry{}
+	m.last, m.restored = core.Entry{}, true
+	m.recent.stop()
 	m.effects.use(effects)
 	return nil
 }

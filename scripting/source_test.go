@@ -84,7 +84,7 @@ func TestSourceNeedsNoFiles(t *testing.T) {
 			t.Errorf("%s: got %v on the other node, want %v", c.name, two, one)
 		}
 	}
-	if a.Hash() != b.Hash() || a.Digest() != b.Digest() ||
+	if a.now.Load().Hash != b.now.Load().Hash || a.Digest() != b.Digest() ||
 		!bytes.Equal(snapshotOf(t, a), snapshotOf(t, b)) {
 		t.Error("the nodes differ")
 	}
@@ -97,7 +97,7 @@ func TestSourceNeedsNoFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	if r := apply(t, empty, []core.Entry{commandEntry(1, install)})[0]; r.Failure != nil ||
-		empty.Name() != "parts" || empty.Hash() != a.Hash() {
+		empty.Name() != "parts" || empty.now.Load().Hash != a.now.Load().Hash {
 		t.Errorf("installed by the log: %v, %s", r.Failure, empty)
 	}
 	fresh := newMachine(t, src)

@@ -82,7 +82,6 @@ func (e *effects) schedule(due int64, call []byte) (timerID, error) {
 	}
 	e.timers++
 	e.key = id.appendKey(e.key[:0])
-	e.soonest = min(e.soonest, string(e.key))
 	e.changed = true
 	e.space.Set(timersAt, e.key, call)
 	return id, nil
@@ -191,7 +190,7 @@ func (e *effects) takeDue(now int64) (state.Pair, bool) {
 	if due := e.due.Load(); due == noTimer || due > now {
 		return state.Pair{}, false
 	}
-	e.page = e.live.Page(e.page[:0], timersAt, e.soonest, "", 1)
+	e.page = e.live.Page(e.page[:0], timersAt, "", "", 1)
 	timer := state.Pair{Key: strings.Clone(e.page[0].Key), Val: strings.Clone(e.page[0].Val)}
 	e.space.Set(timersAt, raw(timer.Key), nil)
 	e.changed = true

@@ -7,12 +7,14 @@ import (
 
 // View freezes the state in constant time for queries beside Apply; see core.Reader.
 func (m *Machine) View() (core.View, error) {
-	return &view{m.now.Load(), m.last, m.space.View(), m.effects.view()}, nil
+	m.heed()
+	return &view{m.now.Load(), m.last, m.space.View(), m.effects.view(), &m.recent}, nil
 }
 
 // liveView is the present, for the goroutine that applies.
 func (m *Machine) liveView() *view {
-	return &view{m.now.Load(), m.last, m.live, m.effects.live}
+	m.heed()
+	return &view{m.now.Load(), m.last, m.live, m.effects.live, &m.recent}
 }
 
 type view struct {
@@ -21,6 +23,7 @@ type view struct {
 	v    *state.View
 
 	effects *state.View // of events and timers; nil: there is none of them
+	recent  *recent
 }
 
 // Query answers from the frozen state, in an interpreter of its own for the time of the call.

@@ -31,19 +31,16 @@ func New(s program.Streams) *cli.Command {
 			"would run it, and 0 if there are only warnings.\n\n" +
 			"  tidelock check bank.lua\n" +
 			"  tidelock check bank.lua --output json",
-		Flags: []cli.Flag{&cli.StringFlag{
-			Name: "output", Value: "table", EnvVars: []string{"RAFT_OUTPUT"},
-			Usage: "`FORMAT`: table for people, json for programs",
-		}},
+		Flags: []cli.Flag{program.OutputFlag()},
 		Action: func(c *cli.Context) error {
-			output := c.String("output")
+			json, err := program.WantsJSON(c)
 			switch {
-			case output != "table" && output != "json":
-				return exit.Usagef("--output is %q, want table or json", output)
+			case err != nil:
+				return err
 			case c.NArg() != 1:
 				return exit.Usagef("check: %d arguments given, want SCRIPT", c.NArg())
 			}
-			return run(Options{s, c.Args().First(), output == "json"})
+			return run(Options{s, c.Args().First(), json})
 		},
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/tidelock-raft/tidelock/cli/get"
 	"github.com/tidelock-raft/tidelock/cli/internal/program"
 	"github.com/tidelock-raft/tidelock/cli/internal/remote"
+	"github.com/tidelock-raft/tidelock/cli/log"
 	"github.com/tidelock-raft/tidelock/cli/put"
-	"github.com/tidelock-raft/tidelock/cli/query"
 	"github.com/tidelock-raft/tidelock/cli/script"
 	"github.com/tidelock-raft/tidelock/cli/status"
 	"github.com/tidelock-raft/tidelock/cli/watch"
@@ -31,8 +31,8 @@ func New(name string, s program.Streams) *cli.Command {
 			"4 damaged data, 5 unhealthy, 64 wrong usage, 65 script refused. An error is a line of\n" +
 			"JSON on standard output.",
 		Subcommands: []*cli.Command{
-			put.New(env), get.New(env), del.New(env), call.New(env), query.New(env),
-			batch.New(env), watch.New(env), status.New(env), script.New(env), cluster.New(env),
+			put.New(env), get.New(env), del.New(env), call.New(env), call.NewQuery(env),
+			batch.New(env), watch.New(env), log.New(env), status.New(env), script.New(env), cluster.New(env),
 		},
 	}
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/tidelock-raft/tidelock/cli/internal/exit"
 	"github.com/tidelock-raft/tidelock/cli/internal/remote"
-	"github.com/tidelock-raft/tidelock/cli/internal/server"
 	"github.com/tidelock-raft/tidelock/core"
 	"github.com/tidelock-raft/tidelock/scripting"
 )
@@ -29,8 +28,8 @@ type detective struct {
 	found   []finding
 }
 
-func blame(o Options, data *server.Stopped) error {
-	p, err := newPlayer(o, data, false)
+func blame(o Options, h history) error {
+	p, err := newPlayer(o, h, false)
 	if err != nil {
 		return err
 	}
@@ -49,7 +48,7 @@ func blame(o Options, data *server.Stopped) error {
 		for _, w := range writes {
 			if d.wanted(w.Collection, w.Key) {
 				r := &row{Index: e.Index, Term: e.Term}
-				*d.of(w.Collection, w.Key) = finding{w.Collection, w.Key, w.Deleted, r, 0}
+				*d.of(w.Collection, w.Key) = finding{w.Collection, w.Key, w.Value == nil, r, 0}
 			}
 		}
 	})
@@ -92,7 +91,7 @@ func (d *detective) report() error {
 		if r == nil {
 			continue
 		}
-		err := each(d.player.data.Store, r.Index, r.Index, func(e *core.Entry) error {
+		err := each(d.player.history, r.Index, r.Index, func(e *core.Entry) error {
 			*r = rowOf(e, d.player.state.Hard.Commit)
 			return nil
 		})

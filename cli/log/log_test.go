@@ -14,6 +14,7 @@ import (
 
 	"github.com/tidelock-raft/tidelock/cli/internal/exit"
 	"github.com/tidelock-raft/tidelock/cli/internal/program"
+	"github.com/tidelock-raft/tidelock/cli/internal/remote"
 	"github.com/tidelock-raft/tidelock/cli/internal/server"
 	"github.com/tidelock-raft/tidelock/core"
 	"github.com/tidelock-raft/tidelock/core/session"
@@ -21,6 +22,7 @@ import (
 	"github.com/tidelock-raft/tidelock/persist/vfs"
 	"github.com/tidelock-raft/tidelock/persist/wal"
 	"github.com/tidelock-raft/tidelock/scripting"
+	"github.com/tidelock-raft/tidelock/transport/client"
 )
 
 func must[T any](v T, err error) T {
@@ -108,14 +110,68 @@ func save(t *testing.T, dir string, at core.Index) core.SnapshotMeta {
 	}
 }
 
-// run runs a command line; DIR stands for the directory.
+// run runs a command line; DIR stands for the directory. Without it, a node is asked that holds the
+// same.
 func run(dir string, line string) (exit.Code, string) {
 	var out strings.Builder
 	s := program.Streams{Out: &out, Err: &out}
 	words := strings.Fields("prog " + strings.ReplaceAll(line, "DIR", dir))
-	root := &cli.Command{Name: "prog", Subcommands: []*cli.Command{New(s)}}
+	root := &cli.Command{Name: "prog", Subcommands: []*cli.Command{
+		New(remote.Env{Streams: s, Connect: func(client.Config) (remote.Client, error) {
+			data, err := server.OpenStopped(dir)
+			return &nodeClient{data: data}, err
+		}}),
+	}}
 	code := program.Run(context.Background(), s, root, words)
 	return code, strings.ReplaceAll(out.String(), dir, "DIR")
+}
+
+// nodeClient answers as a node with this data that has very small pages.
+type nodeClient struct {
+	remote.Client
+	data *server.Stopped
+}
+
+func (c *nodeClient) Close() error { return c.data.Close() }
+
+func (c *nodeClient) Do(_ context.Context, r client.Request) (client.Reply, error) {
+	asked := must(core.DecodeLogRequest(r.Data))
+	if r.Kind != core.RequestLog || r.Target != "127.0.0.1:8102" {
+		return client.Reply{}, fmt.Errorf("asked for %d at %s", r.Kind, r.Target)
+	}
+	if asked.Snapshot != nil {
+		body := must(c.data.Snapshots.Open(core.DefaultGroup, *asked.Snapshot))
+		defer body.Close()
+		piece := make([]byte, min(7, body.Size()-asked.Offset))
+		must(body.ReadAt(piece, asked.Offset))
+		return client.Reply{Value: piece}, nil
+	}
+	page := core.LogPage{State: must(c.data.Store.State(core.DefaultGroup))}
+	if asked.From > 0 {
+		page.Entries = must(c.data.Store.Entries(nil, core.DefaultGroup, asked.From, asked.To+1, 1))
+	}
+	return client.Reply{Value: must(json.Marshal(page))}, nil
+}
+
+// TestRunningNodeIsReadAsAStoppedOneIs compares the two, with a snapshot and without.
+func TestRunningNodeIsReadAsAStoppedOneIs(t *testing.T) {
+	for _, dir := range []string{dataDir(t, 0), dataDir(t, 5)} {
+		for _, line := range []string{
+			"log show", "log show --output json", "log show --last 2", "log show --from 6 --to 7",
+			"log show --to 7 --last 1", "log show --last 100", "log show --to 9", "log blame x",
+			"log blame y", "log blame y --output json", "log blame z --to 7", "log blame q --to 7",
+		} {
+			there := strings.NewReplacer("show", "show DIR", "blame", "blame DIR").Replace(line)
+			code, want := run(dir, there)
+			want = strings.Replace(want, "prog: not_found: ", `{"error":"not_found","message":"`, 1)
+			if code == exit.Failed {
+				want = strings.TrimSpace(want) + "\"}\n"
+			}
+			if again, got := run(dir, line+" --target 2"); again != code || got != want {
+				t.Errorf("%s: got code %d, %s\nwant code %d, %s", line, again, got, code, want)
+			}
+		}
+	}
 }
 
 // collapse makes the columns of a table as wide as they need be.
@@ -140,7 +196,10 @@ func TestCommandsTellWhatTheLogHolds(t *testing.T) {
 		{cut, "log show DIR --from 5", exit.Usage, "the log holds the entries 6 to 8"},
 		{whole, "log show DIR --to 9", exit.Usage, "the log holds the entries 1 to 8"},
 		{whole, "log show DIR --from 3 --to 2", exit.Usage, "--from 3 is beyond --to 2"},
-		{whole, "log show", exit.Usage, "log show: 0 arguments given, want DIR"},
+		{whole, "log show DIR --last 1", exit.OK, "COMMAND 8 1 2023"},
+		{whole, "log show DIR --last 1 --from 2", exit.Usage, "say one"},
+		{whole, "log show DIR --target 2", exit.Usage, "DIR is a directory"},
+		{whole, "log show DIR x", exit.Usage, "show: 2 arguments given, want [DIR]"},
 		{whole, "log show DIR/wal", exit.Usage, "DIR/wal is no data directory of a node"},
 		{whole, "log show DIR --output xml", exit.Usage, `--output is "xml"`},
 
@@ -165,7 +224,7 @@ func TestCommandsTellWhatTheLogHolds(t *testing.T) {
 		{cut, "log blame DIR y --output json", exit.OK, `{"collection":"kv","key":"y","snapshot":5}`},
 		{whole, "log blame DIR q", exit.Failed, "no collection has or had the key q from entry 1 to 8"},
 		{whole, "log blame DIR x --collection other", exit.Failed, "not_found"},
-		{whole, "log blame DIR", exit.Usage, "log blame: 1 arguments given, want DIR KEY"},
+		{whole, "log blame", exit.Usage, "blame: 0 arguments given, want [DIR] KEY"},
 	} {
 		code, out := run(c.dir, c.line)
 		if code != c.code || !strings.Contains(collapse(out), c.want) {

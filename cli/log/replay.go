@@ -3,12 +3,10 @@ package log
 import (
 	"errors"
 	"fmt"
-	"io"
 	"text/tabwriter"
 
 	"github.com/tidelock-raft/tidelock/cli/internal/exit"
 	"github.com/tidelock-raft/tidelock/cli/internal/remote"
-	"github.com/tidelock-raft/tidelock/cli/internal/server"
 	"github.com/tidelock-raft/tidelock/core"
 	"github.com/tidelock-raft/tidelock/core/session"
 	"github.com/tidelock-raft/tidelock/plugins"
@@ -17,7 +15,7 @@ import (
 
 // player runs a log again, on a machine of its own.
 type player struct {
-	data    *server.Stopped
+	history history
 	machine *session.Machine
 	state   core.State
 	from    core.SnapshotMeta // that it began with
@@ -29,10 +27,10 @@ type player struct {
 // newPlayer makes a machine with the state of the newest snapshot that is not behind the end asked
 // for. It is to be closed. Where no end is asked for, that of the log is it, or that of what the
 // node knew to be committed.
-func newPlayer(o Options, data *server.Stopped, onlyCommitted bool) (*player, error) {
-	p := &player{data: data}
+func newPlayer(o Options, h history, onlyCommitted bool) (*player, error) {
+	p := &player{history: h}
 	var err error
-	if p.state, err = data.Store.State(core.DefaultGroup); err != nil {
+	if p.state, err = h.State(); err != nil {
 		return nil, fmt.Errorf("read state: %w", err)
 	}
 	p.committed = max(p.state.Hard.Commit, p.state.Snapshot.Index)
@@ -51,7 +49,7 @@ func newPlayer(o Options, data *server.Stopped, onlyCommitted bool) (*player, er
 	case p.to < p.from.Index:
 		p.from = core.SnapshotMeta{} // the log is there from its beginning
 	}
-	inner, err := plugins.OpenMachine(o.Machine.Name, plugins.Env{Node: data.Node}, nil)
+	inner, err := plugins.OpenMachine(o.Machine.Name, plugins.Env{}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -66,12 +64,12 @@ func (p *player) restore() error {
 	if p.from.Size == 0 {
 		return nil
 	}
-	body, err := p.data.Snapshots.Open(core.DefaultGroup, p.from.Position)
+	body, err := p.history.Body(p.from)
 	if err != nil {
 		return err
 	}
 	defer body.Close()
-	if err := p.machine.Restore(io.NewSectionReader(body, 0, body.Size())); err != nil {
+	if err := p.machine.Restore(body); err != nil {
 		return fmt.Errorf("restore snapshot %v: %w", p.from.Position, err)
 	}
 	return nil
@@ -80,7 +78,7 @@ func (p *player) restore() error {
 // play applies what is left, entry by entry.
 func (p *player) play() error {
 	var results []core.Result
-	return each(p.data.Store, p.from.Index+1, p.to, func(e *core.Entry) (err error) {
+	return each(p.history, p.from.Index+1, p.to, func(e *core.Entry) (err error) {
 		if e.Kind == core.EntryCommand || e.Kind == core.EntrySession {
 			clear(results)
 			results, err = p.machine.Apply(results[:0], []core.Entry{*e})
@@ -102,8 +100,8 @@ type played struct {
 	Collections []scripting.Collection `json:"collections,omitempty"`
 }
 
-func replay(o Options, data *server.Stopped) error {
-	p, err := newPlayer(o, data, true)
+func replay(o Options, h history) error {
+	p, err := newPlayer(o, h, true)
 	if err != nil {
 		return err
 	}

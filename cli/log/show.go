@@ -9,21 +9,15 @@ import (
 
 	"github.com/tidelock-raft/tidelock/cli/internal/exit"
 	"github.com/tidelock-raft/tidelock/cli/internal/remote"
-	"github.com/tidelock-raft/tidelock/cli/internal/server"
 	"github.com/tidelock-raft/tidelock/core"
 	"github.com/tidelock-raft/tidelock/core/session"
 	"github.com/tidelock-raft/tidelock/scripting"
 )
 
-// pageBytes bounds how much of a log is read at a time.
-const pageBytes = 1 << 20
-
 // each calls f with the entries lo to hi, both included.
-func each(store core.Store, lo, hi core.Index, f func(e *core.Entry) error) error {
-	var page []core.Entry
-	for at := lo; at <= hi; at = page[len(page)-1].Index + 1 {
-		var err error
-		page, err = store.Entries(page[:0], core.DefaultGroup, at, hi+1, pageBytes)
+func each(h history, lo, hi core.Index, f func(e *core.Entry) error) error {
+	for at := lo; at <= hi; {
+		page, err := h.Entries(at, hi)
 		if err != nil {
 			return fmt.Errorf("read entries from %d on: %w", at, err)
 		}
@@ -32,6 +26,7 @@ func each(store core.Store, lo, hi core.Index, f func(e *core.Entry) error) erro
 				return err
 			}
 		}
+		at = page[len(page)-1].Index + 1
 	}
 	return nil
 }
@@ -123,8 +118,11 @@ func shorten(s string) string {
 	return shown
 }
 
-func show(o Options, data *server.Stopped) error {
-	st, err := data.Store.State(core.DefaultGroup)
+// tableRows is how many rows have columns of the same width: they are kept until all are there.
+const tableRows = 1000
+
+func show(o Options, h history) error {
+	st, err := h.State()
 	if err != nil {
 		return fmt.Errorf("read state: %w", err)
 	}
@@ -132,21 +130,27 @@ func show(o Options, data *server.Stopped) error {
 	if o.To > 0 {
 		hi = min(hi, o.To)
 	}
+	if n := core.Index(o.Last); n > 0 && n < hi {
+		lo = max(lo, hi-n+1)
+	}
 	if o.From > 0 && o.From <= st.Start.Index || o.From > st.Last.Index || o.To > st.Last.Index {
 		return exit.Usagef("the log holds the entries %d to %d; what was before is in the snapshot",
 			st.Start.Index+1, st.Last.Index)
 	}
 	if o.JSON {
-		return each(data.Store, lo, hi, func(e *core.Entry) error {
+		return each(h, lo, hi, func(e *core.Entry) error {
 			return remote.PrintJSON(o.Out, rowOf(e, st.Hard.Commit))
 		})
 	}
 	table := tabwriter.NewWriter(o.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "INDEX\tTERM\tTIME\tKIND\tCOMMITTED\tCLIENT\tCOMMAND")
-	err = each(data.Store, lo, hi, func(e *core.Entry) error {
+	err = each(h, lo, hi, func(e *core.Entry) error {
 		r := rowOf(e, st.Hard.Commit)
 		_, err := fmt.Fprintf(table, "%d\t%d\t%s\t%s\t%s\t%s\t%s\n", r.Index, r.Term, r.Time, r.Kind,
 			known(r.Committed), r.client(), r.Command)
+		if (e.Index-lo+1)%tableRows == 0 {
+			err = errors.Join(err, table.Flush())
+		}
 		return err
 	})
 	return errors.Join(err, table.Flush())

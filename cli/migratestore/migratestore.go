@@ -38,16 +38,13 @@ func New(s program.Streams) *cli.Command {
 			&cli.StringFlag{Name: "to", Usage: "`STORE:DIR` that is to hold them"},
 			&cli.BoolFlag{Name: "check", Usage: "write nothing: read the data, and compare them with " +
 				"those of the target if it has any", DisableDefaultText: true},
-			&cli.StringFlag{
-				Name: "output", Value: "table", EnvVars: []string{"RAFT_OUTPUT"},
-				Usage: "`FORMAT`: table for people, json for programs",
-			},
+			program.OutputFlag(),
 		},
 		Action: func(c *cli.Context) error {
-			output := c.String("output")
+			json, err := program.WantsJSON(c)
 			switch {
-			case output != "table" && output != "json":
-				return exit.Usagef("--output is %q, want table or json", output)
+			case err != nil:
+				return err
 			case c.NArg() > 0:
 				return exit.Usagef("migrate-store: %d arguments given, want none", c.NArg())
 			}
@@ -59,7 +56,7 @@ func New(s program.Streams) *cli.Command {
 			if err != nil {
 				return err
 			}
-			return run(c, Options{s, from, to, c.Bool("check"), output == "json"})
+			return run(c, Options{s, from, to, c.Bool("check"), json})
 		},
 	}
 }

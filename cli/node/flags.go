@@ -35,12 +35,14 @@ func flags() []cli.Flag {
 		text("bind", server.DefaultBind, "", "`HOST` to listen on"),
 		number("base-port", server.DefaultBasePort, "",
 			"node N listens for peers on this `PORT` plus N"),
-		text("listen", "", "bind and base-port", "`ADDRESS` to listen on for peers"),
+		text("listen", "", "bind and base-port",
+			"`ADDRESS` to listen on for peers; with several transports a list, TRANSPORT://host:port"),
 		text("advertise", "", "listen", "`ADDRESS` where peers find this node"),
 		text("api-listen", "", "bind, 8100 plus id", "`ADDRESS` to listen on for clients"),
 		text("peer-apis", "", "their host, 8100 plus id",
 			"where peers listen for clients, `LIST` of id=host:port"),
-		text("transport", server.DefaultTransport, "", "`PLUGIN` that carries messages"),
+		text("transport", server.DefaultTransport, "", "`PLUGIN` that carries messages, or a list: "+
+			"an address is TRANSPORT://host:port, or host:port for the first of them"),
 		text("store", server.DefaultStore, "", "`PLUGIN` that keeps the log"),
 		text("machine", server.DefaultMachine, "", "`PLUGIN` that is replicated"),
 		text("script", "", "kv", "Lua `FILE` of the machine, the same as --machine.lua.script"),
@@ -104,9 +106,18 @@ func variable(flag string) []string {
 	return []string{"RAFT_" + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(flag))}
 }
 
-// choice reads which plugin of a kind is wanted and what is said about it.
-func choice(c *cli.Context, kind plugins.Kind) server.Choice {
-	chosen := server.Choice{Name: c.String(string(kind)), Options: map[string]string{}}
+// choices is choice for each name of a list.
+func choices(c *cli.Context, kind plugins.Kind, list string) []server.Choice {
+	var chosen []server.Choice
+	for name := range strings.SplitSeq(list, ",") {
+		chosen = append(chosen, choice(c, kind, strings.TrimSpace(name)))
+	}
+	return chosen
+}
+
+// choice is a plugin of a kind and what is said about it.
+func choice(c *cli.Context, kind plugins.Kind, name string) server.Choice {
+	chosen := server.Choice{Name: name, Options: map[string]string{}}
 	for _, p := range plugins.List(kind) {
 		if p.Name != chosen.Name {
 			continue

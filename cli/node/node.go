@@ -75,8 +75,9 @@ func (o Options) config(c *cli.Context) (server.Config, error) {
 		Election: c.Duration("election"), SnapshotEntries: c.Int("snapshot-entries"),
 		Priority: c.Int("priority"), ClockDrift: c.Int("clock-drift"),
 		TraceRPC: c.Bool("trace-rpc"), Procs: c.Int("procs"), Log: log, Version: build.Version(),
-		Transport: choice(c, plugins.Transport), Store: choice(c, plugins.Store),
-		Machine: choice(c, plugins.Machine),
+		Transports: choices(c, plugins.Transport, c.String("transport")),
+		Store:      choice(c, plugins.Store, c.String("store")),
+		Machine:    choice(c, plugins.Machine, c.String("machine")),
 	}
 	if script := c.String("script"); script != "" {
 		config.Machine.Options["script"] = script

@@ -46,10 +46,10 @@ func check(t *testing.T, got, want server.Config) {
 func defaults() server.Config {
 	return server.Config{
 		ID: 1, Cluster: "tidelock", Bind: "127.0.0.1", BasePort: 9000,
-		Transport: server.Choice{Name: "tcp", Options: map[string]string{}},
-		Store:     server.Choice{Name: "wal", Options: map[string]string{}},
-		Machine:   server.Choice{Name: "lua", Options: map[string]string{}},
-		Tick:      10 * time.Millisecond, Heartbeat: 100 * time.Millisecond,
+		Transports: []server.Choice{{Name: "tcp", Options: map[string]string{}}},
+		Store:      server.Choice{Name: "wal", Options: map[string]string{}},
+		Machine:    server.Choice{Name: "lua", Options: map[string]string{}},
+		Tick:       10 * time.Millisecond, Heartbeat: 100 * time.Millisecond,
 		Election: 500 * time.Millisecond,
 	}
 }
@@ -75,12 +75,29 @@ func TestFlagsBecomeAConfig(t *testing.T) {
 		APIListen: "i:3", Seed: 9, Tick: time.Millisecond, Heartbeat: 2 * time.Millisecond,
 		Election: 30 * time.Millisecond, SnapshotEntries: 5, SnapshotBytes: 1024,
 		TraceRPC: true, Procs: 4,
-		Transport: server.Choice{Name: "memory", Options: map[string]string{"network": "n"}},
-		Store:     server.Choice{Name: "memory", Options: map[string]string{}},
+		Transports: []server.Choice{
+			{Name: "memory", Options: map[string]string{"network": "n"}},
+		},
+		Store: server.Choice{Name: "memory", Options: map[string]string{}},
 		Machine: server.Choice{
 			Name: "lua", Options: map[string]string{"script": "s.lua", "readers": "2"},
 		},
 	})
+}
+
+func TestSeveralTransportsHaveTheirOptions(t *testing.T) {
+	got, code, text := run(t, "--id 1 --transport grpc,tcp --transport.tcp.retry-min 1s "+
+		"--transport.grpc.retry-min 2s --transport.http.retry-min 3s --listen grpc://h:1,tcp://h:2")
+	if code != exit.OK {
+		t.Fatal(text)
+	}
+	want := defaults()
+	want.Listen = "grpc://h:1,tcp://h:2"
+	want.Transports = []server.Choice{
+		{Name: "grpc", Options: map[string]string{"retry-min": "2s"}},
+		{Name: "tcp", Options: map[string]string{"retry-min": "1s"}},
+	}
+	check(t, got, want)
 }
 
 func TestEnvironmentSuppliesFlagsAndIsOverruled(t *testing.T) {

@@ -69,19 +69,14 @@ func (o Options) describe() *cli.Command {
 }
 
 func flags() []cli.Flag {
-	return []cli.Flag{&cli.StringFlag{
-		Name: "output", Value: "table", EnvVars: []string{"RAFT_OUTPUT"},
-		Usage: "`FORMAT`: table for people, json for programs",
-	}}
+	return []cli.Flag{program.OutputFlag()}
 }
 
 // read reads the flags that all commands have, and makes sure that the plugins stand.
-func (o Options) read(c *cli.Context) (Options, error) {
-	output := c.String("output")
-	if output != "table" && output != "json" {
-		return o, exit.Usagef("--output is %q, want table or json", output)
+func (o Options) read(c *cli.Context) (_ Options, err error) {
+	if o.JSON, err = program.WantsJSON(c); err != nil {
+		return o, err
 	}
-	o.JSON = output == "json"
 	return o, plugins.Check()
 }
 

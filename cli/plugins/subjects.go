@@ -1,9 +1,7 @@
 package plugins
 
 import (
-	"bufio"
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -11,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/tidelock-raft/tidelock/cli/internal/calls"
 	"github.com/tidelock-raft/tidelock/cli/internal/exit"
 	"github.com/tidelock-raft/tidelock/core"
 	"github.com/tidelock-raft/tidelock/core/machinetest"
@@ -70,7 +69,12 @@ func freeAddr() (core.Addr, error) {
 type volatile interface{ Volatile() bool }
 
 func storeChecks(s subject) ([]check, error) {
-	probe, err := s.openStore(vfs.NewMemory(1), "probe")
+	dir, err := os.MkdirTemp("", "tidelock-") // for one that does its input and output elsewhere
+	if err != nil {
+		return nil, fmt.Errorf("make a directory for the store: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	probe, err := s.openStore(vfs.NewMemory(1), dir)
 	if err != nil {
 		return nil, err
 	}
@@ -163,43 +167,22 @@ func usualCalls() string {
 	return b.String()
 }
 
-// parseCalls reads commands, ["put","x",1], and queries, {"query":["get","x"]}, line by line.
+// parseCalls reads commands and queries line by line; lines that set the clock are for others.
 func parseCalls(text []byte) (commands, queries [][]byte, err error) {
-	lines := bufio.NewScanner(bytes.NewReader(text))
-	for n := 1; lines.Scan(); n++ {
-		line := bytes.TrimSpace(lines.Bytes())
-		if len(line) == 0 {
+	n := 0
+	for line := range bytes.Lines(text) {
+		if n++; len(bytes.TrimSpace(line)) == 0 {
 			continue
 		}
-		var query struct{ Query []any }
-		call := &query.Query
-		var target any = &query
-		if line[0] == '[' {
-			target = call
-		}
-		decoder := json.NewDecoder(bytes.NewReader(line))
-		decoder.UseNumber()
-		if err := decoder.Decode(target); err != nil {
+		r, err := calls.Parse(line)
+		switch {
+		case err != nil:
 			return nil, nil, fmt.Errorf("line %d of the calls: %w", n, err)
-		}
-		data, err := encodeCall(*call)
-		if err != nil {
-			return nil, nil, fmt.Errorf("line %d of the calls: %w", n, err)
-		}
-		if line[0] == '[' {
-			commands = append(commands, data)
-		} else {
-			queries = append(queries, data)
+		case r.Command != nil:
+			commands = append(commands, r.Command)
+		case r.Query != nil:
+			queries = append(queries, r.Query)
 		}
 	}
-	return commands, queries, lines.Err()
-}
-
-func encodeCall(call []any) ([]byte, error) {
-	if len(call) > 0 {
-		if name, ok := call[0].(string); ok {
-			return scripting.EncodeCall(name, call[1:]...)
-		}
-	}
-	return nil, errors.New("a call begins with a name")
+	return commands, queries, nil
 }

@@ -36,15 +36,12 @@ func New(s program.Streams) *cli.Command {
 			"  tidelock restore cluster.snap --cluster second --id 1 --peers 2,3\n" +
 			"  raft-node --cluster second --id 1 --peers 2,3\n" +
 			"  tidelock restore cluster.snap --cluster copy --id 1 --data /tmp/copy",
-		Flags: append(node.Flags(), &cli.StringFlag{
-			Name: "output", Value: "table", EnvVars: []string{"RAFT_OUTPUT"},
-			Usage: "`FORMAT`: table for people, json for programs",
-		}),
+		Flags: append(node.Flags(), program.OutputFlag()),
 		Action: func(c *cli.Context) error {
-			output := c.String("output")
+			json, err := program.WantsJSON(c)
 			switch {
-			case output != "table" && output != "json":
-				return exit.Usagef("--output is %q, want table or json", output)
+			case err != nil:
+				return err
 			case c.NArg() != 1:
 				return exit.Usagef("restore: %d arguments given, want FILE", c.NArg())
 			}
@@ -52,7 +49,7 @@ func New(s program.Streams) *cli.Command {
 			if err != nil {
 				return err
 			}
-			return run(Options{s, config, c.Args().First(), output == "json"})
+			return run(Options{s, config, c.Args().First(), json})
 		},
 	}
 }

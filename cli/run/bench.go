@@ -3,10 +3,9 @@ package run
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 
+	"github.com/tidelock-raft/tidelock/cli/internal/calls"
 	"github.com/tidelock-raft/tidelock/cli/internal/remote"
 	"github.com/tidelock-raft/tidelock/core"
 	"github.com/tidelock-raft/tidelock/scripting"
@@ -55,12 +54,6 @@ type event struct {
 	Value json.RawMessage `json:"value"`
 }
 
-// request is what a line asks for: a command, a query or neither, and perhaps to set the clock.
-type request struct {
-	command, query []byte
-	time           *int64
-}
-
 const (
 	maxTime  = 1 << 43 // keeps the clock within the nanoseconds of an entry
 	maxFires = 10_000  // timers that fire before one line, about; more wait for the next
@@ -68,16 +61,16 @@ const (
 
 // do carries out one line. An error means that the machine cannot go on.
 func (b *bench) do(line []byte) (out outcome, err error) {
-	r, err := parse(line)
-	if err == nil && r.time != nil && (*r.time < b.now || *r.time > maxTime) {
-		err = fmt.Errorf("it is %d ms, and cannot become %d", b.now, *r.time)
+	r, err := calls.Parse(line)
+	if err == nil && r.Time != nil && (*r.Time < b.now || *r.Time > maxTime) {
+		err = fmt.Errorf("it is %d ms, and cannot become %d", b.now, *r.Time)
 	}
 	if err != nil {
 		b.broken = true
 		return b.failed(badLine, err.Error()), nil
 	}
-	if r.time != nil {
-		b.now = *r.time
+	if r.Time != nil {
+		b.now = *r.Time
 	}
 	b.events = nil
 	fired, err := b.fire()
@@ -85,18 +78,18 @@ func (b *bench) do(line []byte) (out outcome, err error) {
 		return out, err
 	}
 	switch {
-	case r.command != nil:
+	case r.Command != nil:
 		var result core.Result
-		result, err = b.apply(b.now, r.command)
+		result, err = b.apply(b.now, r.Command)
 		out = b.answered(result)
 		b.now++
-	case r.query != nil:
-		out = b.answered(b.machine.Query(r.query))
+	case r.Query != nil:
+		out = b.answered(b.machine.Query(r.Query))
 		b.now++
 	default:
 		out = outcome{Result: asJSON(nil), Digest: b.digest()}
 	}
-	if fired || r.command != nil {
+	if fired || r.Command != nil {
 		b.checkInvariant(&out)
 	}
 	for _, e := range b.events {
@@ -144,55 +137,6 @@ func (b *bench) checkInvariant(out *outcome) {
 		b.broken = true
 		out.Result, out.Error = nil, &problem{brokenInvariant, failure.Error()}
 	}
-}
-
-// parse reads a line.
-func parse(line []byte) (r request, err error) {
-	var call []any
-	if line = bytes.TrimSpace(line); line[0] == '[' {
-		if err = decode(line, &call); err == nil {
-			r.command, err = encode(call)
-		}
-		return r, err
-	}
-	var object struct {
-		Time  *int64
-		Query *[]any
-	}
-	if err = decode(line, &object); err != nil {
-		return r, err
-	}
-	switch r.time = object.Time; {
-	case object.Query != nil:
-		r.query, err = encode(*object.Query)
-	case object.Time == nil:
-		err = errors.New(`neither ["put","x",1] nor {"query":[…]} nor {"time":…}`)
-	}
-	return r, err
-}
-
-func decode(line []byte, target any) error {
-	decoder := json.NewDecoder(bytes.NewReader(line))
-	decoder.UseNumber()
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(target); err != nil {
-		return err
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("more than one value")
-	}
-	return nil
-}
-
-func encode(call []any) ([]byte, error) {
-	if len(call) == 0 {
-		return nil, errors.New("a call begins with a name")
-	}
-	name, ok := call[0].(string)
-	if !ok {
-		return nil, errors.New("a call begins with a name")
-	}
-	return scripting.EncodeCall(name, call[1:]...)
 }
 
 func (b *bench) answered(r core.Result) outcome {

@@ -117,8 +117,11 @@ func line(op *sim.Operation) string {
 	if op.Query {
 		call = "t.query" + strings.TrimPrefix(call, "t.call")
 	}
-	if op.Query && op.Level == core.Stale {
-		call += " stale"
+	if op.Query {
+		call += levels[op.Level]
+	}
+	if op.AtLeast > 0 {
+		call += fmt.Sprintf(" at least %d", op.AtLeast)
 	}
 	s := fmt.Sprintf("%.3f", inSeconds(op.Call))
 	if op.Return != 0 {
@@ -136,6 +139,11 @@ func line(op *sim.Operation) string {
 		return fmt.Sprintf("%s fails at index %d, %v", s, op.Reply.Index, failed)
 	}
 	return fmt.Sprintf("%s = %s at index %d", s, luatest.Show(op.Reply.Result.Value), op.Reply.Index)
+}
+
+// levels are how reads are told apart that are not linearizable.
+var levels = map[core.ReadLevel]string{
+	core.Stale: " stale", core.Lease: " lease", core.Bounded: " bounded",
 }
 
 // maxListed is how many operations are shown to people: the newest.

@@ -76,8 +76,7 @@ func New(s program.Streams) *cli.Command {
 				Usage: "go on after a seed that fails"},
 			&cli.BoolFlag{Name: "no-shrink", DisableDefaultText: true,
 				Usage: "do not look for a smaller run that fails likewise"},
-			&cli.StringFlag{Name: "output", Value: "table", EnvVars: []string{"RAFT_OUTPUT"},
-				Usage: "`FORMAT`: table for people, json for programs"},
+			program.OutputFlag(),
 		},
 		Action: func(c *cli.Context) error {
 			o, err := parse(c, s)
@@ -98,14 +97,15 @@ func parse(c *cli.Context, s program.Streams) (Options, error) {
 	o := Options{
 		Streams: s, Script: c.Args().First(), Seed: c.Uint64("seed"), Seeds: c.Int("seeds"),
 		Minutes: c.Float64("minutes"), Workers: c.Int("workers"), KeepGoing: c.Bool("keep-going"),
-		WithShrink: !c.Bool("no-shrink"), JSON: c.String("output") == "json", Clock: time.Now,
+		WithShrink: !c.Bool("no-shrink"), Clock: time.Now,
 		Progress: isTerminal(s),
 	}
 	if c.NArg() > 1 {
 		return o, fmt.Errorf("sim: %d arguments given, want at most SCRIPT", c.NArg())
 	}
-	if output := c.String("output"); output != "table" && output != "json" {
-		return o, fmt.Errorf("--output is %q, want table or json", output)
+	var err error
+	if o.JSON, err = program.WantsJSON(c); err != nil {
+		return o, err
 	}
 	if o.Seeds == 0 && !c.IsSet("seeds") && o.Minutes == 0 {
 		o.Seeds = 100
@@ -118,7 +118,6 @@ func parse(c *cli.Context, s program.Streams) (Options, error) {
 	case o.Workers < 1 || o.Workers > maxWorkers:
 		return o, fmt.Errorf("--workers is %d, want 1 to %d", o.Workers, maxWorkers)
 	}
-	var err error
 	if o.Least, o.Most, err = parseNodes(c.String("nodes")); err != nil {
 		return o, err
 	}

@@ -208,7 +208,7 @@ func TestRefusals(t *testing.T) {
 		{"--nodes 5..3", exit.Usage, `--nodes is "5..3"`},
 		{"--nodes 3..", exit.Usage, `--nodes is "3.."`},
 		{"--faults disk,rain", exit.Usage, `--faults: there are no faults called "rain"; there are ` +
-			"network, process, clock, disk, and single kinds"},
+			"network, process, clock, disk, membership, and single kinds"},
 		{"--output xml", exit.Usage, `--output is "xml"`},
 	} {
 		code, out, err := command(t.Context(), strings.Fields(c.words)...)

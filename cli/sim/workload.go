@@ -124,7 +124,8 @@ const ruleWorkload = "workload"
 func (l *workload) next(c *sim.Client) *sim.Operation {
 	last, op := l.last[c.ID], (*sim.Operation)(nil)
 	if last != nil && last.Fate > sim.Acked && last.ID%2 == 0 && !last.Open {
-		op = &sim.Operation{Name: last.Name, Args: last.Args, Query: last.Query, Level: last.Level}
+		op = &sim.Operation{Name: last.Name, Args: last.Args, Query: last.Query, Level: last.Level,
+			MaxStale: last.MaxStale}
 	} else {
 		op = l.draw()
 	}
@@ -182,11 +183,10 @@ func (l *workload) query() *sim.Operation {
 }
 
 func (l *workload) asking(name string, args []any) *sim.Operation {
-	level := core.Linearizable
-	if l.rng.IntN(3) == 0 {
-		level = core.Stale
-	}
-	return &sim.Operation{Name: name, Args: args, Query: true, Level: level}
+	levels := [...]core.ReadLevel{core.Linearizable, core.Linearizable, core.Linearizable, core.Stale,
+		core.Lease, core.Bounded}
+	return &sim.Operation{Name: name, Args: args, Query: true,
+		Level: levels[l.rng.IntN(len(levels))], MaxStale: sim.Second / 2}
 }
 
 // habit is how a command is called in one world, most of the time: otherwise hardly a call would

@@ -11,34 +11,20 @@ import (
 	"github.com/tidelock-raft/tidelock/cli/internal/survey"
 )
 
-// Options are what status is asked for.
-type Options struct {
-	remote.Options
-}
-
 // New makes the command.
 func New(env remote.Env) *cli.Command {
-	return &cli.Command{
-		Name: "status", Usage: "show every node: role, term, how far it is",
-		Description: "Asks each endpoint and prints a row for each. LAG is how many committed entries\n" +
-			"the node has yet to apply, by the newest commit index seen. QUARANTINED, there if a node\n" +
-			"is, says at which index its state differed from the others', and in which collections.\n" +
-			"The exit code is 2 when no node answers.\n\n" +
-			"  raft-client status\n" +
+	return remote.Bare(env, "status", "show every node: role, term, how far it is",
+		"Asks each endpoint and prints a row for each. LAG is how many committed entries\n"+
+			"the node has yet to apply, by the newest commit index seen. QUARANTINED, there if a node\n"+
+			"is, says at which index its state differed from the others', and in which collections.\n"+
+			"The exit code is 2 when no node answers.\n\n"+
+			"  raft-client status\n"+
 			"  raft-client status --output json --target 2",
-		Flags: remote.Flags(),
-		Action: func(c *cli.Context) error {
-			common, err := remote.Parse(env, c, 0, 0)
-			if err != nil {
-				return err
-			}
-			return run(c.Context, Options{common})
-		},
-	}
+		run)
 }
 
-func run(ctx context.Context, o Options) error {
-	nodes, err := survey.Ask(ctx, o.Options)
+func run(ctx context.Context, o remote.Options) error {
+	nodes, err := survey.Ask(ctx, o)
 	if err != nil {
 		return o.Report(err, 0)
 	}

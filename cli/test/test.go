@@ -49,8 +49,7 @@ func New(s program.Streams) *cli.Command {
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "`NUMBER` that random commands come from"},
 			&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, DisableDefaultText: true,
 				Usage: "print every test, and what it prints"},
-			&cli.StringFlag{Name: "output", Value: "table", EnvVars: []string{"RAFT_OUTPUT"},
-				Usage: "`FORMAT`: table for people, json for programs"},
+			program.OutputFlag(),
 		},
 		Action: func(c *cli.Context) error {
 			o, err := parse(c, s)
@@ -65,10 +64,11 @@ func New(s program.Streams) *cli.Command {
 func parse(c *cli.Context, s program.Streams) (Options, error) {
 	o := Options{
 		Streams: s, Paths: c.Args().Slice(), Random: c.Int("random"), Seed: c.Uint64("seed"),
-		Verbose: c.Bool("verbose"), JSON: c.String("output") == "json",
+		Verbose: c.Bool("verbose"),
 	}
-	if output := c.String("output"); output != "table" && output != "json" {
-		return o, fmt.Errorf("--output is %q, want table or json", output)
+	var err error
+	if o.JSON, err = program.WantsJSON(c); err != nil {
+		return o, err
 	}
 	if o.Random < 0 || o.Random > luatest.MaxCommands {
 		return o, fmt.Errorf("--random is %d, want 0 to %d", o.Random, luatest.MaxCommands)

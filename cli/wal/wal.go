@@ -51,15 +51,12 @@ func command(
 ) *cli.Command {
 	return &cli.Command{
 		Name: name, Usage: usage, ArgsUsage: "DIR", Description: description,
-		Flags: []cli.Flag{&cli.StringFlag{
-			Name: "output", Value: "table", EnvVars: []string{"RAFT_OUTPUT"},
-			Usage: "`FORMAT`: table for people, json for programs",
-		}},
+		Flags: []cli.Flag{program.OutputFlag()},
 		Action: func(c *cli.Context) (err error) {
-			output := c.String("output")
+			json, err := program.WantsJSON(c)
 			switch {
-			case output != "table" && output != "json":
-				return exit.Usagef("--output is %q, want table or json", output)
+			case err != nil:
+				return err
 			case c.NArg() != 1:
 				return exit.Usagef("wal %s: %d arguments given, want DIR", name, c.NArg())
 			}
@@ -77,7 +74,7 @@ func command(
 				}
 				defer lock.Close()
 			}
-			return run(Options{s, dir, output == "json"})
+			return run(Options{s, dir, json})
 		},
 	}
 }

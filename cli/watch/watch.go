@@ -1,9 +1,12 @@
-// Package watch is the command that follows the events of the machine.
+// Package watch is the command that follows the events of the machine, or the changes of its keys.
 //
 // It asks one page of the history after the other, each from where the last one ended, at a node
 // that has to have applied more than the one before: such a query waits at the node until there is
 // more. So nothing is kept for a watcher anywhere, any node can go on where another stopped, and a
 // watcher that is slow holds up nobody: what is dropped from the history meanwhile, it is told.
+//
+// Events are replicated; changes of keys are not. Each node keeps the newest ones for itself as
+// long as somebody asks it for them, so a watcher of keys asks all of them, every now and then.
 package watch
 
 import (
@@ -12,6 +15,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -28,46 +32,70 @@ const (
 	pageSize = 1000
 	// rest is the time between questions while the log grows without events of the topic.
 	rest = 20 * time.Millisecond
+	// rouse is the time between reminders to all nodes that somebody wants to know of keys, and how
+	// long one may take.
+	rouse = time.Second
+	// patience is how often a node is asked that has kept nothing so far.
+	patience = 10
 )
 
 // Options are what watch is asked for.
 type Options struct {
 	remote.Options
-	Topic any      // nil: all
+	Query string   // events or changes
+	Topic any      // or prefix; nil: all
 	From  position // of index zero: what is emitted from now on
 	Count uint64   // zero: without end
 }
 
+// The queries of the machine that list events, and changes of keys.
+const (
+	events  = "@events"
+	changes = "@changes"
+)
+
 // New makes the command.
 func New(env remote.Env) *cli.Command {
 	return &cli.Command{
-		Name: "watch", Usage: "follow the events of the machine", ArgsUsage: "[TOPIC]",
+		Name: "watch", Usage: "follow the events of the machine, or its keys", ArgsUsage: "[TOPIC]",
 		Description: "Prints what commands emit, of one topic or of all, each event on a line of\n" +
 			"JSON, until it is interrupted: in order and once, whichever nodes fail meanwhile.\n" +
 			"The nodes keep the newest events only; who comes too late for some is told so:\n" +
 			"{\"lost\":{\"from\":12,\"to\":90}}, entries of which some events were dropped unseen.\n\n" +
+			"With --keys it prints what becomes of keys that begin with a text, put or del. Nodes\n" +
+			"keep the newest changes from when somebody first watched keys; who asks for older ones, or\n" +
+			"of a node that was started since, is told what is lost as well.\n\n" +
 			"  raft-client watch paid\n" +
 			"  raft-client watch --from 120           # all topics, from entry 120 on\n" +
 			"  raft-client watch --from 130.1         # what comes after number 0 of index 130\n" +
-			"  raft-client watch paid --count 1       # wait for one",
+			"  raft-client watch paid --count 1       # wait for one\n" +
+			"  raft-client watch --keys user:         # '' is all keys",
 		Flags: append(remote.Flags(), &cli.StringFlag{
 			Name: "from", EnvVars: []string{"RAFT_FROM"}, DefaultText: "what is emitted from now on",
 			Usage: "begin with the events of the entry at this `INDEX`, or INDEX.NUMBER in the midst of it",
 		}, &cli.Uint64Flag{
 			Name: "count", EnvVars: []string{"RAFT_COUNT"}, DefaultText: "without end",
 			Usage: "end after this `NUMBER` of events",
+		}, &cli.StringFlag{
+			Name: "keys", Usage: "follow the keys that begin with this `PREFIX`, instead of events",
 		}),
 		Action: func(c *cli.Context) error {
 			common, err := remote.Parse(env, c, 0, 1)
 			if err != nil {
 				return err
 			}
-			o := Options{Options: common, Count: c.Uint64("count")}
+			o := Options{Options: common, Query: events, Count: c.Uint64("count")}
 			if o.From, err = parse(c.String("from")); err != nil {
 				return err
 			}
 			if c.NArg() > 0 {
 				o.Topic = c.Args().First()
+			}
+			if c.IsSet("keys") {
+				if o.Topic != nil {
+					return exit.Usagef("watch: events of a topic, or --keys; say one")
+				}
+				o.Query, o.Topic = changes, c.String("keys")
 			}
 			return run(c.Context, o)
 		},
@@ -98,6 +126,13 @@ func run(ctx context.Context, o Options) error {
 	}
 	defer session.Close()
 	w := &watcher{options: o, session: session}
+	following, cancel := context.WithCancel(ctx)
+	var reminding sync.WaitGroup
+	defer reminding.Wait()
+	defer cancel()
+	if o.Query == changes {
+		reminding.Go(func() { w.remind(following) }) // ended by cancel
+	}
 	if err := w.follow(ctx); err != nil && ctx.Err() == nil {
 		return o.Report(err, 0)
 	}
@@ -152,6 +187,27 @@ func (w *watcher) follow(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// remind has every node keep changes of keys, so that any can go on where another stopped.
+func (w *watcher) remind(ctx context.Context) {
+	nothing, err := scripting.EncodeCall(changes, nil, 0, 0)
+	if err != nil || w.options.Target != "" {
+		return
+	}
+	ticker := time.NewTicker(rouse)
+	defer ticker.Stop()
+	for ctx.Err() == nil {
+		for _, e := range w.options.Endpoints {
+			asking, cancel := context.WithTimeout(ctx, rouse)
+			_ = w.session.QueryOf(asking, e.Address, nothing) // who does not answer keeps nothing
+			cancel()
+		}
+		select {
+		case <-ctx.Done():
+		case <-ticker.C:
+		}
+	}
 }
 
 // begin finds out where the cluster stands.
@@ -213,7 +269,7 @@ func (w *watcher) whole(ctx context.Context, p page) (bool, error) {
 // page is an answer.
 type page struct {
 	events []event
-	first  core.Index // from which on nothing has been dropped
+	first  core.Index // from which on nothing has been dropped; zero: nothing was kept
 	next   position
 }
 
@@ -225,20 +281,24 @@ type event struct {
 func (w *watcher) ask(
 	ctx context.Context, level core.ReadLevel, least core.Index, topic any, at position, limit int,
 ) (page, error) {
-	data, err := scripting.EncodeCall("@events", topic, int64(at.index), limit, at.number)
+	data, err := scripting.EncodeCall(w.options.Query, topic, int64(at.index), limit, at.number)
 	if err != nil {
 		return page{}, exit.Mark(err, exit.ErrUsage)
 	}
-	v, reply, err := w.session.QueryAt(ctx, level, least, data)
-	if err != nil {
-		return page{}, err
+	for range patience {
+		v, reply, err := w.session.QueryAt(ctx, level, least, data)
+		if err != nil {
+			return page{}, err
+		}
+		p, err := read(v)
+		if err != nil {
+			return p, fmt.Errorf("reply of %s: %w", reply.Endpoint, err)
+		}
+		if w.applied = reply.Index; p.first > 0 {
+			return p, nil
+		}
 	}
-	p, err := read(v)
-	if err != nil {
-		return p, fmt.Errorf("reply of %s: %w", reply.Endpoint, err)
-	}
-	w.applied = reply.Index
-	return p, nil
+	return page{}, fmt.Errorf("%w: no node has kept changes of keys", client.ErrUnavailable)
 }
 
 // read takes an answer apart.
@@ -249,22 +309,23 @@ func read(v any) (p page, err error) {
 	if len(next) != 2 {
 		return p, errors.New("it is no page of events")
 	}
-	first, err := at(fields["first"], int64(0))
-	if err != nil {
-		return p, err
+	if fields["first"] != nil {
+		first, err := at(fields["first"], int64(0))
+		if p.first = first.index; err != nil {
+			return p, err
+		}
 	}
 	if p.next, err = at(next[0], next[1]); err != nil {
 		return p, err
 	}
-	p.first = first.index
 	for _, v := range list {
 		e := event{}
 		e.fields, _ = v.(map[string]any)
 		if e.at, err = at(e.fields["index"], e.fields["number"]); err != nil {
 			return p, err
 		}
-		if _, ok := e.fields["value"]; !ok {
-			e.fields["value"] = nil
+		if _, isKey := e.fields["op"]; !isKey && e.fields["value"] == nil {
+			e.fields["value"] = nil // an event always has one
 		}
 		p.events = append(p.events, e)
 	}

@@ -20,10 +20,10 @@ import (
 	"github.com/tidelock-raft/tidelock/transport/client"
 )
 
-const emitter = `return { name = "emitter", version = 1, commands = {
+const emitter = `local kv = state.map("kv") return { name = "emitter", version = 1, commands = {
 	emit = function(topic, n, size)
 		for i = 1, n do emit(topic, size > 0 and ("x"):rep(size) or nil) end
-	end } }`
+	end, put = function(k, v) kv:set(k, v) end } }`
 
 // replicas is a cluster of two: one that has applied all, and one that may lag. Before it answers,
 // things happen.
@@ -54,8 +54,10 @@ func newReplicas(t *testing.T) *replicas {
 }
 
 // emit appends a command to the log; the first replica applies it at once.
-func (r *replicas) emit(topic string, n, size int) {
-	data, err := scripting.EncodeCall("emit", topic, n, size)
+func (r *replicas) emit(topic string, n, size int) { r.call("emit", topic, n, size) }
+
+func (r *replicas) call(name string, args ...any) {
+	data, err := scripting.EncodeCall(name, args...)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -130,6 +132,8 @@ type line struct {
 	Number uint32
 	Topic  string
 	Value  any
+	Op     string
+	Key    any
 	Lost   *struct{ From, To core.Index }
 	Error  string
 }
@@ -300,6 +304,72 @@ func TestLostBeginsBehindWhatWasSeenToBeEmpty(t *testing.T) {
 	}
 }
 
+// TestWatchOfKeysPrintsEveryChange writes at random while keys are watched at two replicas in turn
+// of which one lags, and then more at once than they keep.
+func TestWatchOfKeysPrintsEveryChange(t *testing.T) {
+	r := newReplicas(t)
+	r.call("put", "a-old", "0")
+	rng := rand.New(rand.NewPCG(1, 2))
+	var want []line
+	has := map[any]bool{}
+	put := func(key any, value any) {
+		r.call("put", key, value)
+		had, index := has[key], core.Index(len(r.log))
+		has[key] = value != nil
+		switch {
+		case !strings.HasPrefix(fmt.Sprint(key), "a") || !had && value == nil:
+		case value == nil:
+			want = append(want, line{Index: index, Op: "del", Key: key})
+		default:
+			want = append(want, line{Index: index, Op: "put", Key: key, Value: value})
+		}
+	}
+	many := 0
+	r.happen = func(r *replicas) error {
+		switch n := len(r.asked); {
+		case n < 6: // until both replicas have heard that somebody watches
+			r.apply(1, r.applied[0])
+		case n < 60:
+			for range rng.IntN(5) {
+				put([]any{"a1", "b1", "a2", 7}[rng.IntN(4)], []any{"x", nil, "y"}[rng.IntN(3)])
+			}
+			r.apply(1, max(r.applied[1], r.applied[0]-core.Index(rng.IntN(2))))
+		case n == 60:
+			many = len(want)
+			for i := range scripting.MaxRecent + 10 {
+				put(fmt.Sprint("a", i), "z")
+			}
+			r.apply(1, r.applied[0])
+		case n > 140:
+			return core.ErrClosed
+		}
+		return nil
+	}
+	lines, code := r.watch("--keys", "a", "--target", "1")
+	if code != exit.Unavailable || many < 20 || len(lines) < many+scripting.MaxRecent {
+		t.Fatalf("got code %d, %d lines, at first %d", code, len(lines), many)
+	}
+	printed := 0
+	for i, l := range lines[:len(lines)-1] {
+		if l.Lost != nil {
+			for want[printed].Index <= l.Lost.To {
+				printed++
+			}
+			if printed != many+10 {
+				t.Errorf("%d lost, want 10 behind %d", printed-many, many)
+			}
+			continue
+		}
+		if !reflect.DeepEqual(l, want[printed]) {
+			t.Fatalf("line %d: got %+v, want %+v", i, l, want[printed])
+		}
+		printed++
+	}
+	if printed != len(want) {
+		t.Errorf("%d changes were printed or lost, want %d", printed, len(want))
+	}
+}
+
 func TestWatchRefuses(t *testing.T) {
 	cluster := &remotetest.Cluster{Value: "a page?"}
 	got := cluster.Run(t, New, "", "watch", "paid")
@@ -308,7 +378,8 @@ func TestWatchRefuses(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	for _, words := range [][]string{{"a", "b"}, {"--from", "0"}, {"--from", "x"},
-		{"--from", "1.-1"}, {"--from", "1."}, {"--from", "-1"}, {"--from", "1.2.3"}} {
+		{"a", "--keys", "b"}, {"--from", "1.-1"}, {"--from", "1."},
+		{"--from", "-1"}, {"--from", "1.2.3"}} {
 		got = cluster.Run(t, New, "", append([]string{"watch"}, words...)...)
 		if got.Code != exit.Usage || len(cluster.Calls) != 1 {
 			t.Errorf("%q: got %+v", words, got)

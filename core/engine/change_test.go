@@ -431,3 +431,32 @@ func TestAtLeastWaitsForTheMachine(t *testing.T) {
 		}
 	}
 }
+
+// TestLostCommandIsUnknownWhereItCameFrom: a leader whose entries are replaced tells the node that
+// had passed a command on.
+func TestLostCommandIsUnknownWhereItCameFrom(t *testing.T) {
+	p := newPool(t, Config{ForwardTicks: 100_000}, 1, 2, 3)
+	old := p.lead()
+	from := p.desks[0]
+	if from == old {
+		from = p.desks[1]
+	}
+	n := notes{}
+	for _, d := range p.desks {
+		p.cut[d.engine.config.Node] = d != old && d != from
+	}
+	from.ask(n, command(1, 0))
+	from.step()
+	old.in.Messages = append(old.in.Messages, from.take(core.MsgForward)...)
+	p.cut = map[core.NodeID]bool{old.engine.config.Node: true}
+	p.until("another leader", func() bool { l := p.leader(); return l != nil && l != old })
+	p.sleep(10)
+	if len(n) != 0 {
+		t.Fatalf("got %v while nobody can know", n)
+	}
+	clear(p.cut)
+	p.until("an answer", func() bool { return len(n) == 1 })
+	if !errors.Is(n[1].Err, core.ErrUnknownOutcome) {
+		t.Errorf("got %v", n[1].Err)
+	}
+}

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"cmp"
+
 	"github.com/tidelock-raft/tidelock/core"
 	"github.com/tidelock-raft/tidelock/core/raft"
 )
@@ -51,6 +53,10 @@ type Config struct {
 	// fits a message.
 	MaxCommandBytes int
 
+	// Admit says why a leader must keep a request out of the log: that is the answer. Nil: it may
+	// get in. It depends on nothing but its arguments. Default: every request is admitted.
+	Admit func(kind core.RequestKind, data []byte) *core.Failure
+
 	// MaxForwards bounds the commands passed on to the leader and not yet answered. Default 16,384.
 	MaxForwards int
 
@@ -60,28 +66,20 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	def(&c.Incarnation, 1)
-	def(&c.Tick, 10_000_000)
-	def(&c.Raft.ElectionTicks, 50)
-	def(&c.Raft.HeartbeatTicks, 10)
-	def(&c.SnapshotEntries, 1_000_000)
-	def(&c.SnapshotBytes, 64<<20)
-	def(&c.TailEntries, 10_000)
-	def(&c.DigestEvery, 256)
-	def(&c.DigestTicks, 100)
-	def(&c.Raft.MaxMessageBytes, 2<<20)
-	def(&c.MaxCommandBytes, c.Raft.MaxMessageBytes-1<<10)
-	def(&c.MaxForwards, 16_384)
-	def(&c.ForwardTicks, 1_000)
+	c.Incarnation = cmp.Or(c.Incarnation, 1)
+	c.Tick = cmp.Or(c.Tick, 10_000_000)
+	c.Raft.ElectionTicks = cmp.Or(c.Raft.ElectionTicks, 50)
+	c.Raft.HeartbeatTicks = cmp.Or(c.Raft.HeartbeatTicks, 10)
+	c.SnapshotEntries = cmp.Or(c.SnapshotEntries, 1_000_000)
+	c.SnapshotBytes = cmp.Or(c.SnapshotBytes, 64<<20)
+	c.TailEntries = cmp.Or(c.TailEntries, 10_000)
+	c.DigestEvery = cmp.Or(c.DigestEvery, 256)
+	c.DigestTicks = cmp.Or(c.DigestTicks, 100)
+	c.Raft.MaxMessageBytes = cmp.Or(c.Raft.MaxMessageBytes, 2<<20)
+	c.MaxCommandBytes = cmp.Or(c.MaxCommandBytes, c.Raft.MaxMessageBytes-1<<10)
+	c.MaxForwards = cmp.Or(c.MaxForwards, 16_384)
+	c.ForwardTicks = cmp.Or(c.ForwardTicks, 1_000)
 	c.Raft.Leases = c.Raft.Leases || c.ClockDriftPPM > 0
 	c.TailEntries = max(c.TailEntries, 0)
 	return c
-}
-
-// def sets v to its default where it is zero.
-func def[T comparable](v *T, value T) {
-	var zero T
-	if *v == zero {
-		*v = value
-	}
 }

@@ -117,10 +117,10 @@ func (e *Engine) health(sick bool) {
 	}
 }
 
-// Err returns the error that stopped a group's raft core, such as a log that cannot be read.
+// Err returns why a group cannot go on, such as a log that cannot be read.
 func (e *Engine) Err() error {
 	for _, g := range e.groups {
-		if err := g.raft.Err(); err != nil {
+		if err := cmp.Or(g.raft.Err(), g.err); err != nil {
 			return fmt.Errorf("group %d: %w", g.id, err)
 		}
 	}
@@ -168,6 +168,7 @@ func (e *Engine) message(m *core.Message, wall int64, out *Effects) {
 		g.meet(m)
 		g.raft.Step(*m)
 	case core.MsgAppend:
+		g.meet(m)
 		g.raft.Step(*m)
 		g.hear(m, e.now)
 	default:
@@ -237,6 +238,17 @@ func (e *Engine) tick(now core.Instant, out *Effects) {
 	}
 }
 
+// Holds reports whether commands for any group would only be gathered until the writes under way
+// are durable.
+func (e *Engine) Holds() bool {
+	for _, g := range e.groups {
+		if !g.hold() {
+			return false
+		}
+	}
+	return len(e.writes) > 0
+}
+
 // NextTick returns when Step wants to be called even if nothing happens.
 func (e *Engine) NextTick() core.Instant { return e.lastTick + core.Instant(e.config.Tick) }
 
@@ -245,7 +257,9 @@ func (e *Engine) collect(out *Effects) {
 	batch := e.batch + 1
 	for _, g := range e.dirty {
 		g.touched = false
-		g.propose(out)
+		if len(e.writes) == 0 || !g.hold() {
+			g.propose(out)
+		}
 		for g.raft.Take(&g.out) {
 			if g.out.HasWrite {
 				e.batch = batch
@@ -257,7 +271,7 @@ func (e *Engine) collect(out *Effects) {
 		g.release(out)
 		g.changed(out)
 		g.handedOver(out)
-		g.leave(out)
+		e.leave(g, out)
 		g.save()
 	}
 	e.dirty = e.dirty[:0]

@@ -1,16 +1,20 @@
 package engine
 
-import "github.com/tidelock-raft/tidelock/core"
+import (
+	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/core/internal/ring"
+)
 
 // forwards remembers the commands that were passed on to a leader and not yet answered.
 //
 // Invariants: order ascends by token; every element of waiting is in order (the reverse need not
-// hold: answered ones leave order when their time is up).
+// hold: answered ones leave order when their time is up, or when there are too many of them); order
+// has at most twice limit elements, and waiting limit.
 type forwards struct {
 	limit   int
 	clock   int // ticks so far
 	waiting map[uint64]forwarded
-	order   queue[deadline]
+	order   ring.Ring[deadline]
 }
 
 type forwarded struct {
@@ -32,8 +36,21 @@ func newForwards(limit int) forwards {
 func (f *forwards) full() bool { return len(f.waiting) >= f.limit }
 
 func (f *forwards) add(token uint64, g core.GroupID, to core.NodeID, q *core.Request) {
+	if f.order.Len() >= 2*f.limit {
+		f.sweep()
+	}
 	f.waiting[token] = forwarded{g, to, q.Token, q.Caller}
-	f.order.push(deadline{token, f.clock})
+	f.order.Push(deadline{token, f.clock})
+}
+
+// sweep takes out of order what was answered.
+func (f *forwards) sweep() {
+	for range f.order.Len() {
+		d := f.order.Pop()
+		if _, waits := f.waiting[d.token]; waits {
+			f.order.Push(d)
+		}
+	}
 }
 
 func (f *forwards) take(token uint64, g core.GroupID) (forwarded, bool) {
@@ -42,20 +59,20 @@ func (f *forwards) take(token uint64, g core.GroupID) (forwarded, bool) {
 		return forwarded{}, false
 	}
 	delete(f.waiting, token)
-	for f.order.len() > 0 {
-		if _, waits := f.waiting[f.order.first().token]; waits {
+	for f.order.Len() > 0 {
+		if _, waits := f.waiting[f.order.First().token]; waits {
 			break
 		}
-		f.order.pop()
+		f.order.Pop()
 	}
 	return w, true
 }
 
-// lost gives up what a node was asked that cannot be reached any more.
+// lost gives up what a node was asked that cannot be reached any more, zero for any node.
 func (f *forwards) lost(g core.GroupID, to core.NodeID, out *Effects) {
-	for i := range f.order.len() {
-		if w, ok := f.waiting[f.order.at(i).token]; ok && w.group == g && w.to == to {
-			f.giveUp(f.order.at(i).token, w, out)
+	for i := range f.order.Len() {
+		if w, ok := f.waiting[f.order.At(i).token]; ok && w.group == g && (w.to == to || to == 0) {
+			f.giveUp(f.order.At(i).token, w, out)
 		}
 	}
 }
@@ -69,10 +86,10 @@ func (f *forwards) giveUp(token uint64, w forwarded, out *Effects) {
 // tick gives up what has waited for longer than ticks: nobody can say what became of it.
 func (f *forwards) tick(ticks int, out *Effects) {
 	f.clock++
-	for f.order.len() > 0 && f.clock-f.order.first().since > ticks {
-		if w, ok := f.waiting[f.order.first().token]; ok {
-			f.giveUp(f.order.first().token, w, out)
+	for f.order.Len() > 0 && f.clock-f.order.First().since > ticks {
+		if w, ok := f.waiting[f.order.First().token]; ok {
+			f.giveUp(f.order.First().token, w, out)
 		}
-		f.order.pop()
+		f.order.Pop()
 	}
 }

@@ -1,14 +1,17 @@
 package engine
 
-import "github.com/tidelock-raft/tidelock/core"
+import (
+	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/core/internal/ring"
+)
 
 // freshness is what a replica knows of how new its state is.
 type freshness struct {
-	rounds    queue[stamp] // leader: rounds that are not confirmed, ascending
-	newest    uint64       // leader: the newest round that was among them
-	confirmed core.Instant // leader: when the newest confirmed round began, at the latest; zero: never
-	heard     core.Instant // follower: when the leader last told its commit index; zero: never
-	commit    core.Index   // follower: which index that was
+	rounds    ring.Ring[stamp] // leader: rounds that are not confirmed, ascending
+	newest    uint64           // leader: the newest round that was among them
+	confirmed core.Instant     // leader: the newest confirmed round began then or later; 0: none has
+	heard     core.Instant     // follower: when the leader last told its commit index; zero: never
+	commit    core.Index       // follower: which index that was
 }
 
 // stamp says at which instant a round had not begun yet, or only just.
@@ -38,16 +41,16 @@ func (g *group) stampRounds(now core.Instant) {
 		return
 	}
 	round := g.raft.Round()
-	if round > f.newest && f.rounds.len() < maxStamps {
-		f.rounds.push(stamp{round, now})
+	if round > f.newest && f.rounds.Len() < maxStamps {
+		f.rounds.Push(stamp{round, now})
 		f.newest = round
 	}
-	if f.rounds.len() == 0 {
+	if f.rounds.Len() == 0 {
 		return
 	}
-	for confirmed := g.raft.Confirmed(); f.rounds.len() > 0 && f.rounds.first().round <= confirmed; {
-		f.confirmed = f.rounds.first().at
-		f.rounds.pop()
+	for confirmed := g.raft.Confirmed(); f.rounds.Len() > 0 && f.rounds.First().round <= confirmed; {
+		f.confirmed = f.rounds.First().at
+		f.rounds.Pop()
 	}
 }
 

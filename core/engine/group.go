@@ -6,39 +6,44 @@ import (
 	"slices"
 
 	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/core/internal/ring"
 	"github.com/tidelock-raft/tidelock/core/raft"
 )
 
 // group is one replica as the engine drives it.
 //
 // Invariants:
-//  1. batch and batchCalls have the same length; both are empty between Steps.
+//  1. batch and batchCalls have the same length, batchBytes is their size; between Steps they
+//     hold what a leader has yet to propose.
 //  2. calls ascends by index; all of it lies above handed, the newest entry given to the machine.
 //  3. asked ascends by token. ready holds reads that wait for handed to reach their index.
 type group struct {
 	id      core.GroupID
 	node    core.NodeID // this one
+	self    []byte      // its address
 	config  *Config
 	raft    *raft.Raft
+	err     error // why this replica cannot go on, if it is not raft's
 	out     raft.Output
 	touched bool
 
 	unreachable core.NodeID // the leader, while messages to it are known to be lost
-	stranger    core.Member // the newest node that asked for a vote and is no member; an address only
+	stranger    core.Member // the newest node that told its address and is no member; an address only
 
 	changing *changing // nil: nobody waits for a change of membership
 	handing  *handing  // nil: nobody waits for a transfer of leadership
 	removed  bool      // this node was removed, and that was told
 	sick     bool      // the disk hangs or is full
 
-	batch      []core.Entry // proposals of this Step
+	batch      []core.Entry // to be proposed
 	batchCalls []Call
-	calls      queue[Call]
+	batchBytes int
+	calls      ring.Ring[Call]
 	handed     core.Index
 	repeats    repeats // of what other members passed on
 
 	query []core.Request // linearizable queries of this Step
-	asked queue[read]
+	asked ring.Ring[read]
 	ready []read
 
 	fresh freshness
@@ -68,17 +73,29 @@ func (g *group) members() core.Membership { return g.raft.MembershipAt(math.MaxU
 
 func (g *group) leads() bool { return g.raft.Role() == raft.Leader }
 
-// proposeChunk bounds how many entries are offered to raft at once.
-const proposeChunk = 256
+const (
+	// proposeChunk bounds how many entries are offered to raft at once.
+	proposeChunk = 256
+	// maxHeld and maxHeldBytes bound the commands that wait for a write under way.
+	maxHeld      = 512
+	maxHeldBytes = 256 << 10
+)
 
-// propose offers the commands of this Step to raft.
+// hold reports whether a leader's commands are to wait for its write under way. They could travel
+// to the followers beside it, but their own write comes after it in any case, and all that gathers
+// until then makes one message and one write everywhere: the busier a group, the fewer of both.
+func (g *group) hold() bool {
+	return g.leads() && len(g.batch) < maxHeld && g.batchBytes < maxHeldBytes
+}
+
+// propose offers the commands that were gathered to raft.
 func (g *group) propose(out *Effects) {
 	for lo := 0; lo < len(g.batch); lo += proposeChunk {
 		g.offer(lo, min(lo+proposeChunk, len(g.batch)), out)
 	}
 	clear(g.batch)
 	clear(g.batchCalls)
-	g.batch, g.batchCalls = g.batch[:0], g.batchCalls[:0]
+	g.batch, g.batchCalls, g.batchBytes = g.batch[:0], g.batchCalls[:0], 0
 }
 
 // offer proposes some of the batch. What is too much together is offered in halves, so that as much
@@ -90,7 +107,7 @@ func (g *group) offer(lo, hi int, out *Effects) {
 	case err == nil:
 		for i := range calls {
 			calls[i].Position = entries[i].Position
-			g.calls.push(calls[i])
+			g.calls.Push(calls[i])
 		}
 	case hi-lo > 1 && (errors.Is(err, core.ErrTooLarge) || errors.Is(err, core.ErrBusy)):
 		middle := (lo + hi) / 2
@@ -115,12 +132,14 @@ func (g *group) refuse(c *Call, err error, out *Effects) {
 	})
 }
 
-// giveUp answers a command of which nobody can say here whether it will be carried out. The node
-// that forwarded one hears nothing, which comes to the same.
+// giveUp answers a command of which nobody can say here whether it will be carried out. To the node
+// that forwarded one, a reply with nothing in it says so.
 func (g *group) giveUp(c *Call, out *Effects) {
 	if c.Caller != nil {
 		g.answer(c.Caller, c.Token, core.ErrUnknownOutcome, out)
+		return
 	}
+	g.send(out, core.Message{Kind: core.MsgForwardReply, To: c.From, Token: c.Token})
 }
 
 func (g *group) answer(caller core.Caller, token uint64, err error, out *Effects) {
@@ -130,7 +149,7 @@ func (g *group) answer(caller core.Caller, token uint64, err error, out *Effects
 
 // send addresses a message of the engine's own to a member.
 func (g *group) send(out *Effects, m core.Message) {
-	addr, ok := g.raft.Addr(m.To)
+	addr, ok := g.addr(m.To)
 	if !ok {
 		return
 	}
@@ -176,16 +195,13 @@ func recorded(u *core.Update) *core.SnapshotMeta {
 func (g *group) route(messages []core.Message, box *Outbox, out *Effects) {
 	for i := range messages {
 		m := &messages[i]
-		addr, ok := g.raft.Addr(m.To)
+		addr, ok := g.addr(m.To)
 		switch {
 		case m.Kind == core.MsgSnapshot:
 			out.Transfers = append(out.Transfers, *m)
 			continue
-		case m.Kind == core.MsgPreVote:
-			self, _ := g.raft.Addr(g.node)
-			m.Data = []byte(self)
-		case !ok && m.To == g.stranger.ID:
-			addr, ok = g.stranger.Addr, true
+		case m.Kind == core.MsgPreVote, m.Kind == core.MsgAppend:
+			m.Data = g.here()
 		}
 		if ok {
 			box.Add(addr, *m)
@@ -193,20 +209,43 @@ func (g *group) route(messages []core.Message, box *Outbox, out *Effects) {
 	}
 }
 
-// meet notes where a node is found that asks for votes without being a member: it may have been
-// removed and not know, and all that would tell its address may be gone from the log.
+// addr returns where a node is found, be it a member, or one that was, or that has told.
+func (g *group) addr(id core.NodeID) (core.Addr, bool) {
+	addr, ok := g.raft.Addr(id)
+	if !ok && id == g.stranger.ID && id != 0 {
+		return g.stranger.Addr, true
+	}
+	return addr, ok
+}
+
+// here is where this node is found, for those to whom the log does not tell.
+func (g *group) here() []byte {
+	if addr, _ := g.raft.Addr(g.node); string(addr) != string(g.self) {
+		g.self = []byte(addr)
+	}
+	return g.self
+}
+
+// meet notes where a node is found that is no member and asks for votes, or leads: it may have been
+// removed and not know, or have joined while this one was away, and the log does not tell.
 func (g *group) meet(m *core.Message) {
+	if len(m.Data) == 0 {
+		return
+	}
 	if _, known := g.raft.Addr(m.From); !known && len(m.Data) <= core.MaxAddrBytes {
 		g.stranger = core.Member{ID: m.From, Addr: core.Addr(m.Data)}
 	}
 }
 
-// leave notes that this node was removed.
-func (g *group) leave(out *Effects) {
+// leave notes that this node was removed. Nobody tells it any more what becomes of commands that
+// are not committed, or that it has passed on.
+func (e *Engine) leave(g *group, out *Effects) {
 	if g.removed || !g.raft.Removed() {
 		return
 	}
 	g.removed = true
+	g.dropped(g.raft.Commit()+1, out)
+	e.forwards.lost(g.id, 0, out)
 	at := core.Position{Term: g.raft.Term(), Index: g.raft.Commit()}
 	g.found(Finding{Kind: Removed, Node: g.node, At: at}, out)
 }
@@ -214,17 +253,17 @@ func (g *group) leave(out *Effects) {
 // dropped ends the calls whose entries were replaced in this log. Another log may still hold them,
 // so their outcome is unknown.
 func (g *group) dropped(from core.Index, out *Effects) {
-	for g.calls.len() > 0 && g.calls.last().Index >= from {
-		g.giveUp(g.calls.last(), out)
-		g.calls.popLast()
+	for g.calls.Len() > 0 && g.calls.Last().Index >= from {
+		g.giveUp(g.calls.Last(), out)
+		g.calls.PopLast()
 	}
 }
 
 // restore has the machine's state replaced. Calls up to there have lost their entries' results.
 func (g *group) restore(meta *core.SnapshotMeta, out *Effects) {
-	for g.calls.len() > 0 && g.calls.first().Index <= meta.Index {
-		g.giveUp(g.calls.first(), out)
-		g.calls.pop()
+	for g.calls.Len() > 0 && g.calls.First().Index <= meta.Index {
+		g.giveUp(g.calls.First(), out)
+		g.calls.Pop()
 	}
 	g.handed = meta.Index
 	g.snapshotSize, g.sinceEntries, g.sinceBytes = meta.Size, 0, 0
@@ -250,11 +289,11 @@ func (g *group) hand(entries []core.Entry) Work {
 	g.handed = entries[len(entries)-1].Index
 	g.audit.quiet = 0
 	var calls []Call
-	if n := g.calls.countWhile(func(c *Call) bool { return c.Index <= g.handed }); n > 0 {
+	if n := g.calls.CountWhile(func(c *Call) bool { return c.Index <= g.handed }); n > 0 {
 		calls = make([]Call, n)
 		for i := range calls {
-			calls[i] = *g.calls.first()
-			g.calls.pop()
+			calls[i] = *g.calls.First()
+			g.calls.Pop()
 		}
 	}
 	g.sinceEntries += len(entries)
@@ -277,17 +316,21 @@ func (g *group) readsEnded(o *raft.Output, out *Effects) {
 	for _, state := range o.Reads {
 		if r, ok := g.takeRead(state.Token); ok {
 			r.index = state.Index
-			g.ready = append(g.ready, r)
+			if r.index <= g.handed {
+				g.ready = append(g.ready, r) // release has it gone at once
+			} else {
+				g.park(r, out)
+			}
 		}
 	}
 }
 
 // takeRead removes the read with this token. Reads end nearly in the order in which they began.
 func (g *group) takeRead(token uint64) (read, bool) {
-	for i := range g.asked.len() {
-		if g.asked.at(i).token == token {
-			r := *g.asked.at(i)
-			g.asked.removeAt(i)
+	for i := range g.asked.Len() {
+		if g.asked.At(i).token == token {
+			r := *g.asked.At(i)
+			g.asked.RemoveAt(i)
 			return r, true
 		}
 	}

@@ -14,20 +14,25 @@ type Box struct {
 	Messages []core.Message
 }
 
-// Add puts m into the box for to.
-func (o *Outbox) Add(to core.Addr, m core.Message) {
+// Add puts messages into the box for to.
+func (o *Outbox) Add(to core.Addr, messages ...core.Message) {
+	b := o.box(to)
+	b.Messages = append(b.Messages, messages...)
+}
+
+// box returns the box for to, a new one if need be.
+func (o *Outbox) box(to core.Addr) *Box {
 	for i := range o.boxes[:o.used] {
 		if o.boxes[i].To == to {
-			o.boxes[i].Messages = append(o.boxes[i].Messages, m)
-			return
+			return &o.boxes[i]
 		}
 	}
 	if o.used == len(o.boxes) {
 		o.boxes = append(o.boxes, Box{})
 	}
-	o.boxes[o.used].To = to
-	o.boxes[o.used].Messages = append(o.boxes[o.used].Messages, m)
 	o.used++
+	o.boxes[o.used-1].To = to
+	return &o.boxes[o.used-1]
 }
 
 // Boxes returns the boxes that hold messages.
@@ -36,9 +41,7 @@ func (o *Outbox) Boxes() []Box { return o.boxes[:o.used] }
 // Move appends everything in o to dst and empties o.
 func (o *Outbox) Move(dst *Outbox) {
 	for i := range o.boxes[:o.used] {
-		for _, m := range o.boxes[i].Messages {
-			dst.Add(o.boxes[i].To, m)
-		}
+		dst.Add(o.boxes[i].To, o.boxes[i].Messages...)
 	}
 	o.Reset()
 }

@@ -50,17 +50,17 @@ func (g *group) diverged(at core.Position, parts []string, out *Effects) {
 
 // giveUpCalls ends the commands that wait to be applied.
 func (g *group) giveUpCalls(out *Effects) {
-	for g.calls.len() > 0 {
-		g.giveUp(g.calls.first(), out)
-		g.calls.pop()
+	for g.calls.Len() > 0 {
+		g.giveUp(g.calls.First(), out)
+		g.calls.Pop()
 	}
 }
 
 // refuseReads ends the queries that wait.
 func (g *group) refuseReads(err error, out *Effects) {
-	for g.asked.len() > 0 {
-		g.ready = append(g.ready, *g.asked.first())
-		g.asked.pop()
+	for g.asked.Len() > 0 {
+		g.ready = append(g.ready, *g.asked.First())
+		g.asked.Pop()
 	}
 	for _, r := range g.ready {
 		for i := range r.requests {

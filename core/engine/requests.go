@@ -1,6 +1,12 @@
 package engine
 
-import "github.com/tidelock-raft/tidelock/core"
+import (
+	"cmp"
+	"fmt"
+	"math"
+
+	"github.com/tidelock-raft/tidelock/core"
+)
 
 // requests sorts what clients ask for: commands become proposals or are passed on to the leader,
 // queries wait for a read index or go to the machine as they are.
@@ -22,7 +28,7 @@ func (e *Engine) requests(in *Events, out *Effects) {
 			g.query = append(g.query, *q)
 		case len(q.Data) > e.config.MaxCommandBytes:
 			g.answer(q.Caller, q.Token, core.ErrTooLarge, out)
-		case g.leads():
+		case g.leads(), q.Kind == 0: // which is none, and would arrive as a command
 			g.lead(q.Kind, q.Data, in.Wall, Call{Token: q.Token, Caller: q.Caller}, out)
 		default:
 			e.forward(g, q, out)
@@ -40,6 +46,12 @@ func byItself(l core.ReadLevel) bool { return l == core.Stale || l == core.Bound
 func (g *group) lead(
 	kind core.RequestKind, data []byte, wall int64, c Call, out *Effects,
 ) {
+	if admit := g.config.Admit; admit != nil {
+		if f := admit(kind, data); f != nil {
+			g.fail(&c, f.Code, f.Message, out)
+			return
+		}
+	}
 	switch kind {
 	case core.RequestChange:
 		g.changeAsked(data, wall, c, out)
@@ -49,15 +61,19 @@ func (g *group) lead(
 		g.command(core.EntryNoop, nil, wall, c)
 	case core.RequestSession:
 		g.command(core.EntrySession, data, wall, c)
-	default:
+	case core.RequestCommand:
 		g.command(core.EntryCommand, data, wall, c)
+	default:
+		g.fail(&c, codeInvalid, fmt.Sprintf("a group has nothing to do with requests of kind %d", kind),
+			out)
 	}
 }
 
-// command notes a proposal; the proposals of one Step go to raft together.
+// command notes a proposal; those that gather go to raft together.
 func (g *group) command(kind core.EntryKind, data []byte, wall int64, c Call) {
 	g.batch = append(g.batch, core.Entry{Kind: kind, Time: wall, Data: data})
 	g.batchCalls = append(g.batchCalls, c)
+	g.batchBytes += len(data)
 }
 
 // reads hands the queries of this Step to the machine that need nobody's consent, and lets all
@@ -95,7 +111,7 @@ func (e *Engine) reads(g *group, out *Effects) {
 		}
 		return
 	}
-	g.asked.push(read{token: token, requests: fresh})
+	g.asked.Push(read{token: token, requests: fresh})
 }
 
 // consent returns the index that the state has to have for a query, if this replica can tell by
@@ -145,7 +161,8 @@ func (e *Engine) forwarded(g *group, m *core.Message, wall int64, out *Effects) 
 	case len(m.Data) > e.config.MaxCommandBytes:
 		g.refuse(&c, core.ErrTooLarge, out)
 	default:
-		g.lead(core.RequestKind(m.Round), m.Data, wall, c, out)
+		kind := cmp.Or(core.RequestKind(min(m.Round, math.MaxUint8)), core.RequestCommand)
+		g.lead(kind, m.Data, wall, c, out)
 	}
 }
 

@@ -320,6 +320,91 @@ func TestForwardsAreBounded(t *testing.T) {
 	}
 }
 
+// TestAnsweredForwardsAreForgotten, also behind one that waits for long.
+func TestAnsweredForwardsAreForgotten(t *testing.T) {
+	f, n := newForwards(4), notes{}
+	f.add(1, 1, 2, &core.Request{Token: 1, Caller: n})
+	for token := uint64(2); token < 1000; token++ {
+		f.add(token, 1, 2, &core.Request{Token: token, Caller: n})
+		if w, ok := f.take(token, 1); !ok || w.token != token || f.order.Len() > 2*f.limit {
+			t.Fatalf("took %+v, %v; %d are kept in order, limit %d", w, ok, f.order.Len(), f.limit)
+		}
+	}
+	var out Effects
+	if f.tick(0, &out); len(out.Answers) != 1 || out.Answers[0].Token != 1 {
+		t.Errorf("gave up %v, want the first", out.Answers)
+	}
+}
+
+// TestRequestsOfUnknownKindAreNoCommands, wherever they come in.
+func TestRequestsOfUnknownKindAreNoCommands(t *testing.T) {
+	p := newPool(t, Config{}, 1, 2, 3)
+	leader := p.lead()
+	id := leader.engine.config.Node
+	last := leader.engine.Status()[0].LastIndex
+	for _, kind := range []core.RequestKind{0, core.RequestBackup, core.RequestLog, 99} {
+		for _, d := range []*desk{leader, p.desk(id%3 + 1)} {
+			r := p.do(d, core.Request{Kind: kind, Data: []byte("x")})
+			if f := r.Result.Failure; f == nil || f.Code != codeInvalid {
+				t.Errorf("kind %d at node %d: got %s", kind, d.engine.config.Node, said(r))
+			}
+		}
+	}
+	leader.in.Messages = append(leader.in.Messages, core.Message{
+		Kind: core.MsgForward, Group: core.DefaultGroup, From: id%3 + 1, To: id, Token: 1 << 40,
+		Term: leader.engine.Status()[0].Term, Round: 256 + uint64(core.RequestCommand),
+	})
+	p.sleep(5)
+	if got := leader.engine.Status()[0].LastIndex; got != last {
+		t.Errorf("the log has grown from %d to %d", last, got)
+	}
+}
+
+// TestReadsThatWaitForTheMachineAreBounded, also those that a quorum has confirmed.
+func TestReadsThatWaitForTheMachineAreBounded(t *testing.T) {
+	d := newDesk(t, Config{Node: 1, ForwardTicks: 1e6, Raft: raft.Config{MaxApplyBytes: 1}}, 1)
+	d.until("leader", d.leads)
+	n := notes{}
+	d.ask(n, command(1, 0))
+	d.ask(n, command(2, 0))
+	for token := range uint64(maxParked + 10) {
+		d.step()
+		d.in.Applied = nil
+		d.ask(n, core.Request{Kind: core.RequestQuery, Level: core.Linearizable, Token: token + 10})
+	}
+	d.step()
+	busy := 0
+	for token, r := range n {
+		if token >= 10 && errors.Is(r.Err, core.ErrBusy) {
+			busy++
+		}
+	}
+	if g := d.engine.byID[core.DefaultGroup]; len(g.ready) != maxParked || busy == 0 || busy > 10 {
+		t.Errorf("%d reads wait, limit %d, and %d were refused", len(g.ready), maxParked, busy)
+	}
+}
+
+// TestSnapshotThatDoesNotFitStopsTheGroup; one that comes too late is only forgotten.
+func TestSnapshotThatDoesNotFitStopsTheGroup(t *testing.T) {
+	d := newDesk(t, Config{Node: 1}, 1)
+	d.until("leader", d.leads)
+	n := notes{}
+	d.ask(n, command(1, 0))
+	d.until("an answer", func() bool { return len(n) == 1 })
+	d.step()
+	g := d.engine.byID[core.DefaultGroup]
+	for _, i := range []core.Index{2, 1} {
+		g.record(core.SnapshotMeta{Position: core.Position{Term: 1, Index: i}})
+		if err := d.engine.Err(); err != nil {
+			t.Fatalf("snapshot at %d: %v", i, err)
+		}
+	}
+	g.record(core.SnapshotMeta{Position: core.Position{Term: 1, Index: 9}})
+	if err := d.engine.Err(); !errors.Is(err, raft.ErrSnapshot) {
+		t.Errorf("got %v, want %v", err, raft.ErrSnapshot)
+	}
+}
+
 // TestReplacedEntriesHaveUnknownOutcome has a leader lose its office and its entry.
 func TestReplacedEntriesHaveUnknownOutcome(t *testing.T) {
 	d, n := newDesk(t, Config{Node: 1}, 1, 2, 3), notes{}
@@ -357,5 +442,51 @@ func TestAbandonAnswersEverything(t *testing.T) {
 	}
 	if !errors.Is(n[1].Err, core.ErrUnknownOutcome) || !errors.Is(n[2].Err, core.ErrClosed) {
 		t.Errorf("got %v and %v, want unknown and closed", n[1].Err, n[2].Err)
+	}
+}
+
+// TestLeaderKeepsOutWhatIsNotAdmitted whether its own clients ask for it or another node does.
+func TestLeaderKeepsOutWhatIsNotAdmitted(t *testing.T) {
+	p := newPool(t, Config{Admit: func(kind core.RequestKind, data []byte) *core.Failure {
+		if kind == core.RequestCommand && len(data) != 3 {
+			return nil
+		}
+		return &core.Failure{Code: "bad", Message: "no"}
+	}}, 1, 2, 3)
+	leader := p.lead()
+	for _, d := range p.desks {
+		before := leader.engine.Status()[0].LastIndex
+		want := core.Failure{Code: "bad", Message: "no"}
+		session := command(2, 4)
+		session.Kind = core.RequestSession
+		for _, q := range []core.Request{command(1, 3), session} {
+			if r := p.do(d, q); r.Err != nil || r.Result.Failure == nil || *r.Result.Failure != want {
+				t.Errorf("got %+v, want %+v", r, want)
+			}
+		}
+		if last := leader.engine.Status()[0].LastIndex; last != before {
+			t.Errorf("the log went from %d to %d", before, last)
+		}
+		d.ask(notes{}, command(3, 4))
+		p.until("command in the log", func() bool {
+			return leader.engine.Status()[0].LastIndex > before
+		})
+	}
+}
+
+// TestRemovedNodeAnswersAtOnce: nobody tells it any more what became of commands that it had passed
+// on; what comes now is not carried out.
+func TestRemovedNodeAnswersAtOnce(t *testing.T) {
+	d, n := follower(t, Config{}), notes{}
+	d.ask(n, command(1, 0))
+	d.step()
+	d.in.Messages = append(d.in.Messages, core.Message{
+		Kind: core.MsgRemoved, Group: core.DefaultGroup, From: 2, To: 1, Term: 1,
+	})
+	d.step()
+	d.ask(n, command(2, 0))
+	d.step()
+	if !errors.Is(n[1].Err, core.ErrUnknownOutcome) || !errors.Is(n[2].Err, core.ErrNotLeader) {
+		t.Errorf("got %v and %v", n[1].Err, n[2].Err)
 	}
 }

@@ -1,6 +1,12 @@
 package engine
 
-import "github.com/tidelock-raft/tidelock/core"
+import (
+	"errors"
+	"fmt"
+
+	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/core/raft"
+)
 
 // saving is the taking of a snapshot. It is taken at a checkpoint, and put on record when the state
 // at that very checkpoint is known to be the majority's: a state that has diverged must outlive
@@ -82,6 +88,7 @@ func (g *group) record(meta core.SnapshotMeta) {
 	if tail := core.Index(g.config.TailEntries); meta.Index > tail {
 		compact = meta.Index - tail
 	}
-	// An error says that an installed snapshot has overtaken this one. It needs no record then.
-	_ = g.raft.Snapshotted(meta, compact)
+	if err := g.raft.Snapshotted(meta, compact); err != nil && !errors.Is(err, raft.ErrOutdated) {
+		g.err = fmt.Errorf("record snapshot: %w", err)
+	}
 }

@@ -44,13 +44,13 @@ func roleName(r core.Role) string {
 	return "learner"
 }
 
-// Member returns a member of a group as this node knows it.
-func (e *Engine) Member(id core.GroupID, node core.NodeID) (core.Member, bool) {
+// Addr returns where a node of a group is found, as far as this one knows.
+func (e *Engine) Addr(id core.GroupID, node core.NodeID) (core.Addr, bool) {
 	g := e.byID[id]
 	if g == nil {
-		return core.Member{}, false
+		return "", false
 	}
-	return g.members().Find(node)
+	return g.addr(node)
 }
 
 // giveUpRequests ends what callers of a leader wait for that is not in the log.
@@ -65,10 +65,13 @@ func (g *group) giveUpRequests(out *Effects) {
 }
 
 // Abandon ends everything that callers wait for, because the node stops: commands end with
-// core.ErrUnknownOutcome, queries with core.ErrClosed. No Step may follow.
+// core.ErrUnknownOutcome, what was not begun with core.ErrClosed. No Step may follow.
 func (e *Engine) Abandon(out *Effects) {
 	out.reset(e.batch)
 	for _, g := range e.groups {
+		for i := range g.batchCalls {
+			g.refuse(&g.batchCalls[i], core.ErrClosed, out)
+		}
 		g.giveUpCalls(out)
 		g.giveUpRequests(out)
 		g.refuseReads(core.ErrClosed, out)

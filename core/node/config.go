@@ -36,8 +36,8 @@ type Config struct {
 	// Log is told of role changes, snapshots and troubles. Default: nobody.
 	Log *slog.Logger
 
-	// MaxRequests bounds the requests that wait for the handler; more are answered core.ErrBusy.
-	// Default 65,536.
+	// MaxRequests bounds the requests that wait for the handler, and the queries that wait for a
+	// machine; more are answered core.ErrBusy. Default 65,536.
 	MaxRequests int
 
 	// MaxMessages and MaxMessageBytes bound the peers' messages that wait for the handler; more are

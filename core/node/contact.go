@@ -16,7 +16,8 @@ type contact struct {
 	at   core.Instant
 }
 
-// hear notes whom messages came from.
+// hear notes whom messages came from. One that brings a snapshot is none of a peer's: the body has
+// to be here first, and then receiving.deliver says so.
 func (h *Handler) hear(messages []core.Message) {
 	last := core.NodeID(0)
 	for i := range messages {
@@ -24,18 +25,28 @@ func (h *Handler) hear(messages []core.Message) {
 			last = from
 			h.meet(from)
 		}
+		if messages[i].Kind == core.MsgSnapshot {
+			messages[i] = core.Message{}
+		}
 	}
 }
 
+// meet notes that a node is heard now, instead of the one that was not for longest.
 func (h *Handler) meet(from core.NodeID) {
+	oldest := 0
 	for i := range h.contacts {
 		if h.contacts[i].node == from {
 			h.contacts[i].at = h.now
 			return
 		}
+		if h.contacts[i].at < h.contacts[oldest].at {
+			oldest = i
+		}
 	}
 	if len(h.contacts) < maxContacts {
 		h.contacts = append(h.contacts, contact{from, h.now})
+	} else {
+		h.contacts[oldest] = contact{from, h.now}
 	}
 }
 

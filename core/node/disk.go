@@ -98,7 +98,12 @@ func (d *disk) wrote(err error) {
 		return
 	}
 	d.busy, d.next = false, 0
-	d.timing.add(int64(h.config.Clock.Now() - d.since))
+	took := int64(h.config.Clock.Now() - d.since)
+	d.timing.add(took)
+	h.work.Writes, h.work.WriteNS = h.work.Writes+1, h.work.WriteNS+took
+	for i := range d.writing.updates {
+		h.work.WrittenEntries += uint64(len(d.writing.updates[i].Entries))
+	}
 	if err != nil {
 		h.fail(fmt.Errorf("write to store: %w", err))
 	}
@@ -121,9 +126,10 @@ func (b *diskBatch) reset() {
 }
 
 // retain removes the bodies that a recorded snapshot makes superfluous: those before it, but for
-// the ones that are on their way to a peer. Newer ones are about to be recorded themselves.
+// the ones that are on their way to a peer or into the machine. Newer ones are about to be recorded
+// themselves.
 func (h *Handler) retain(i engine.Installed) {
-	var used []core.Position
+	used := h.machine(i.Group).restoring()
 	for _, s := range h.sending {
 		if s.group == i.Group {
 			used = append(used, s.meta.Position)

@@ -22,12 +22,18 @@ func (n *Node) Freeze(g core.GroupID) (core.SnapshotMeta, core.Snapshot, error) 
 	if !n.mailbox.post(func() { n.handler.Freeze(g, func(f Frozen) { answer <- f }) }) {
 		return core.SnapshotMeta{}, nil, core.ErrClosed
 	}
+	n.attend()
+	var f Frozen
 	select {
-	case f := <-answer:
-		return f.Meta, f.Snapshot, f.Err
+	case f = <-answer:
 	case <-n.ended:
-		return core.SnapshotMeta{}, nil, core.ErrClosed
+		select {
+		case f = <-answer: // the last that was done
+		default:
+			f.Err = core.ErrClosed
+		}
 	}
+	return f.Meta, f.Snapshot, f.Err
 }
 
 // Freeze is Node.Freeze for the goroutine of the handler: done is called once, by it, unless the

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -75,6 +76,41 @@ func TestFrozenStateIsThatOfItsIndex(t *testing.T) {
 	}
 	if _, _, err := nodes[0].Freeze(core.DefaultGroup); !errors.Is(err, core.ErrClosed) {
 		t.Errorf("closed: got %v", err)
+	}
+}
+
+// TestWhatJobsGiveBackLastIsNotLost has a state be frozen while the node is being closed: somebody
+// has to release it.
+func TestWhatJobsGiveBackLastIsNotLost(t *testing.T) {
+	n := startNodes(t, 1, nil)[0]
+	begun, queued, goOn := make(chan bool), make(chan bool), make(chan bool)
+	n.lanes.Go(Lane{Kind: LaneApply, Group: core.DefaultGroup}, func() func() {
+		close(begun)
+		<-goOn
+		return nil
+	})
+	<-begun
+	frozen := make(chan Frozen, 1)
+	n.mailbox.post(func() {
+		n.handler.Freeze(core.DefaultGroup, func(f Frozen) { frozen <- f })
+		close(queued)
+	})
+	<-queued
+	var closing sync.WaitGroup
+	closing.Go(func() { _ = n.Close() })
+	for n.mailbox.post(func() {}) { // until nothing more is taken
+		runtime.Gosched()
+	}
+	close(goOn)
+	closing.Wait()
+	select {
+	case f := <-frozen:
+		if f.Err != nil {
+			t.Fatal(f.Err)
+		}
+		f.Snapshot.Release()
+	default:
+		t.Error("nobody was given the state that was frozen")
 	}
 }
 

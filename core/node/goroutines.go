@@ -5,7 +5,7 @@ import "sync"
 // goroutines are lanes that are goroutines. A lane's goroutine is started with its first job and
 // ends in close.
 type goroutines struct {
-	post func(func()) bool // gives a done function to the handler
+	give func(func()) // gives a done function to the handler
 
 	mu     sync.Mutex
 	lanes  map[Lane]chan struct{} // holds one element while the lane has jobs
@@ -14,9 +14,9 @@ type goroutines struct {
 	group  sync.WaitGroup
 }
 
-func newGoroutines(post func(func()) bool) *goroutines {
+func newGoroutines(give func(func())) *goroutines {
 	return &goroutines{
-		post: post, lanes: make(map[Lane]chan struct{}), jobs: make(map[Lane][]func() func()),
+		give: give, lanes: make(map[Lane]chan struct{}), jobs: make(map[Lane][]func() func()),
 	}
 }
 
@@ -56,7 +56,7 @@ func (g *goroutines) run(l Lane, wake chan struct{}) {
 			}
 			for _, job := range jobs {
 				if done := job(); done != nil {
-					g.post(done)
+					g.give(done)
 				}
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 
 	"github.com/tidelock-raft/tidelock/core"
 	"github.com/tidelock-raft/tidelock/core/engine"
@@ -26,6 +27,8 @@ type Handler struct {
 	sending   []*sending
 	receiving []*receiving
 	contacts  []contact
+	queries   atomic.Int64 // with machines and on query lanes
+	work      core.WorkStatus
 	now       core.Instant
 	err       error
 }
@@ -42,6 +45,11 @@ func NewHandler(c Config, lanes Lanes) (*Handler, error) {
 	if c.Clock == nil {
 		return nil, fmt.Errorf("%w: no clock", ErrConfig)
 	}
+	return newHandler(c, lanes)
+}
+
+// newHandler is NewHandler for a configuration that is complete.
+func newHandler(c Config, lanes Lanes) (*Handler, error) {
 	h := &Handler{config: c, lanes: lanes, engine: engine.New(c.Engine)}
 	h.disk.handler = h
 	if err := h.open(); err != nil {
@@ -60,6 +68,9 @@ func (h *Handler) Err() error { return h.err }
 
 // NextTick returns when Handle wants to be called even if nothing happens.
 func (h *Handler) NextTick() core.Instant { return h.engine.NextTick() }
+
+// Gathers reports whether commands that came now would only wait for the write under way.
+func (h *Handler) Gathers() bool { return h.disk.busy && h.engine.Holds() }
 
 // Handle takes in what has happened: first what jobs gave back, then events, to which it adds.
 func (h *Handler) Handle(done []func(), events *engine.Events) {
@@ -87,6 +98,8 @@ func (h *Handler) Handle(done []func(), events *engine.Events) {
 	h.engine.Step(h.now, events, &h.out)
 	if err := h.engine.Err(); err != nil {
 		h.fail(err)
+		giveUp(h.out.Work)
+		h.answer()
 		return
 	}
 	h.carryOut(&h.out)
@@ -105,14 +118,20 @@ func (h *Handler) carryOut(out *engine.Effects) {
 		h.transfer(&out.Transfers[i])
 	}
 	h.pumpTransfers()
-	for i := range out.Answers {
-		out.Answers[i].Caller.Replied(out.Answers[i].Token, out.Answers[i].Reply)
-	}
+	h.answer()
 	for _, r := range out.Roles {
 		h.logRole(r)
 	}
 	for i := range out.Findings {
 		h.logFinding(&out.Findings[i])
+	}
+}
+
+// answer ends the requests that the engine has answered.
+func (h *Handler) answer() {
+	for i := range h.out.Answers {
+		a := &h.out.Answers[i]
+		a.Caller.Replied(a.Token, a.Reply)
 	}
 }
 
@@ -150,20 +169,21 @@ func (h *Handler) refuse(events *engine.Events) {
 }
 
 // Stop ends what callers wait for and closes machines and store. The lanes must be idle, and stay
-// so: no done function of a job may run afterwards.
-func (h *Handler) Stop() error {
+// so; done is what their jobs gave back since the last Handle, and hold on to.
+func (h *Handler) Stop(done ...func()) error {
+	if h.err == nil {
+		h.err = core.ErrClosed
+	}
+	for _, f := range done {
+		f()
+	}
 	h.engine.Abandon(&h.out)
 	for _, m := range h.machines {
 		m.abandon()
 	}
-	for i := range h.out.Answers {
-		h.out.Answers[i].Caller.Replied(h.out.Answers[i].Token, h.out.Answers[i].Reply)
-	}
+	h.answer()
 	h.closeTransfers()
 	h.closeMachines()
-	if h.err == nil {
-		h.err = core.ErrClosed
-	}
 	return h.config.Store.Close()
 }
 
@@ -181,6 +201,8 @@ func (h *Handler) Status() core.NodeStatus {
 		Node: h.config.Engine.Node, Cluster: h.config.Cluster, Version: h.config.Version,
 		Groups: h.engine.Status(), Time: h.config.Clock.Wall(),
 	}
+	work := h.work
+	status.Work = &work
 	now := h.config.Clock.Now()
 	status.Disk, status.Peers = h.disk.status(now), h.peers(status.Groups, now)
 	for i := range status.Groups {

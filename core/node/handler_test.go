@@ -294,3 +294,56 @@ func TestLocalRequestsStayLocal(t *testing.T) {
 		}
 	}
 }
+
+// TestSlowTransferEndsInCatchingUp feeds a node that was away a snapshot for longer than it takes
+// to compact: it has to catch up all the same, from the log after that snapshot.
+func TestSlowTransferEndsInCatchingUp(t *testing.T) {
+	w := newWorld(t, 8, 3)
+	c := newClient(w)
+	leader := w.awaitLeader()
+	late := w.hosts[int(leader.id)%3]
+	late.power()
+	write := func() {
+		c.put(leader)
+		w.sleep(2 * tick)
+	}
+	for range 200 {
+		write()
+	}
+	var bytes, bodies int64
+	var next core.Instant
+	w.tamper = func(m core.Message) []core.Message {
+		if m.Kind != core.MsgSnapshotChunk {
+			return []core.Message{m}
+		}
+		if m.Offset == 0 && w.now > next {
+			bodies++
+		}
+		if w.now < next {
+			return nil
+		}
+		next = w.now + second/5
+		bytes += int64(len(m.Data))
+		return []core.Message{m}
+	}
+	late.start()
+	status := func(h *host) core.GroupStatus { return h.handler.Status().Groups[0] }
+	before := status(leader).SnapshotIndex
+	for end := w.now + minute; status(late).AppliedIndex+50 < status(leader).CommitIndex; write() {
+		if w.now > end {
+			t.Fatalf("after a minute node %d is at %d of %d; %d bytes were sent of %d snapshots", late.id,
+				status(late).AppliedIndex, status(leader).CommitIndex, bytes, bodies)
+		}
+	}
+	if bodies != 1 || status(leader).SnapshotIndex == before {
+		t.Errorf("%d snapshots were sent, the leader's went from %d to %d: the test shows nothing",
+			bodies, before, status(leader).SnapshotIndex)
+	}
+	first := status(leader).FirstIndex
+	for range 200 {
+		write()
+	}
+	if now := status(leader).FirstIndex; now < first+100 {
+		t.Errorf("the log still begins at %d, it did at %d", now, first)
+	}
+}

@@ -17,6 +17,7 @@ type machine struct {
 	group     core.GroupID
 	name      string
 	busy      bool
+	since     core.Instant // when the batch in running began
 	gathering []engine.Work
 	running   []engine.Work
 	digest    uint64 // as of the newest finished batch
@@ -50,14 +51,37 @@ func (m *machine) identify() {
 	}
 }
 
-func (m *machine) add(t engine.Work) { m.gathering = append(m.gathering, t) }
+// add takes a task, unless it is queries and too many wait already.
+func (m *machine) add(t engine.Work) {
+	h, n := m.handler, int64(len(t.Queries))
+	if n > 0 && h.queries.Add(n) > int64(h.config.MaxRequests) {
+		h.queries.Add(-n)
+		for _, q := range t.Queries {
+			q.Caller.Replied(q.Token, core.Reply{Leader: t.Leader, Err: core.ErrBusy})
+		}
+		return
+	}
+	m.gathering = append(m.gathering, t)
+}
+
+// restoring returns which snapshots the machine has yet to be given.
+func (m *machine) restoring() (at []core.Position) {
+	for _, tasks := range [...][]engine.Work{m.running, m.gathering} {
+		for i := range tasks {
+			if tasks[i].Restore != nil {
+				at = append(at, tasks[i].Restore.Position)
+			}
+		}
+	}
+	return at
+}
 
 // start gives the lane what has been gathered, unless it is still at work.
 func (m *machine) start() {
 	if m.busy || len(m.gathering) == 0 {
 		return
 	}
-	m.busy = true
+	m.busy, m.since = true, m.handler.now
 	m.gathering, m.running = m.running[:0], m.gathering
 	m.handler.lanes.Go(Lane{Kind: LaneApply, Group: m.group}, func() func() {
 		err := m.run()
@@ -69,9 +93,13 @@ func (m *machine) start() {
 func (m *machine) done(err error) {
 	h := m.handler
 	m.busy = false
+	m.count()
 	clear(m.running)
 	if err != nil {
 		h.fail(fmt.Errorf("group %d: %w", m.group, err))
+	}
+	if h.err != nil {
+		return
 	}
 	for _, t := range m.snapshot {
 		h.save(m.group, t)
@@ -79,10 +107,19 @@ func (m *machine) done(err error) {
 	m.snapshot = m.snapshot[:0]
 	h.back.Noted = append(h.back.Noted, m.noted...)
 	m.noted = m.noted[:0]
-	if h.err != nil {
-		return
-	}
 	m.settle()
+}
+
+// count notes the batch in running, if there are entries in it.
+func (m *machine) count() {
+	entries := 0
+	for i := range m.running {
+		entries += len(m.running[i].Entries)
+	}
+	if w := &m.handler.work; entries > 0 {
+		w.Applies, w.AppliedEntries = w.Applies+1, w.AppliedEntries+uint64(entries)
+		w.ApplyNS += int64(m.handler.config.Clock.Now() - m.since)
+	}
 }
 
 // settle makes known where the machine is.
@@ -97,7 +134,7 @@ func (m *machine) settle() {
 func (m *machine) run() error {
 	for i := range m.running {
 		if err := m.do(&m.running[i]); err != nil {
-			m.giveUp(m.running[i:])
+			giveUp(m.running[i:])
 			return err
 		}
 	}
@@ -144,6 +181,9 @@ func (m *machine) restore(meta *core.SnapshotMeta) error {
 		return fmt.Errorf("restore snapshot %v: %w", meta.Position, err)
 	}
 	m.at, m.time = meta.Position, meta.Time
+	if p, ok := m.sm.Inner().(core.Placed); ok {
+		p.Place(m.at)
+	}
 	return nil
 }
 
@@ -233,6 +273,7 @@ func (m *machine) query(t *engine.Work) error {
 			reply := core.Reply{Result: query(queries[i].Data), Index: index, Leader: leader}
 			queries[i].Caller.Replied(queries[i].Token, reply)
 		}
+		m.handler.queries.Add(-int64(len(queries)))
 	}
 	if m.reader == nil {
 		answer(m.sm.Query)
@@ -252,7 +293,7 @@ func (m *machine) query(t *engine.Work) error {
 }
 
 // giveUp ends the calls and queries of tasks that will not be done.
-func (m *machine) giveUp(tasks []engine.Work) {
+func giveUp(tasks []engine.Work) {
 	for i := range tasks {
 		for _, c := range tasks[i].Calls {
 			if c.Caller != nil {
@@ -267,7 +308,7 @@ func (m *machine) giveUp(tasks []engine.Work) {
 
 // abandon ends what was gathered and never began.
 func (m *machine) abandon() {
-	m.giveUp(m.gathering)
+	giveUp(m.gathering)
 	m.gathering = nil
 	for _, t := range m.snapshot {
 		t.snapshot.Release()

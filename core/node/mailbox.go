@@ -17,7 +17,9 @@ type mailbox struct {
 	bytes  int // of messages
 	events engine.Events
 	done   []func()
-	wake   chan struct{} // holds one element while there is something to look at
+	quiet  bool          // commands are no news: they would only wait for the write under way
+	urgent bool          // there is more than commands among the requests
+	wake   chan struct{} // holds one element while there is something for the loop to look at
 }
 
 func newMailbox(c Config) *mailbox {
@@ -37,14 +39,17 @@ func (b *mailbox) signal() {
 // requests takes as many of the requests as there is room for, and returns how many.
 func (b *mailbox) requests(requests []core.Request) (n int, closed bool) {
 	b.mu.Lock()
-	if !b.closed {
-		n = min(len(requests), b.maxRequests-len(b.events.Requests))
-		b.events.Requests = append(b.events.Requests, requests[:n]...)
+	defer b.mu.Unlock()
+	if b.closed {
+		return 0, true
 	}
-	closed = b.closed
-	b.mu.Unlock()
-	b.signal()
-	return n, closed
+	n = min(len(requests), b.maxRequests-len(b.events.Requests))
+	b.events.Requests = append(b.events.Requests, requests[:n]...)
+	for i := range requests[:n] {
+		kind := requests[i].Kind
+		b.urgent = b.urgent || kind != core.RequestCommand && kind != core.RequestSession
+	}
+	return n, false
 }
 
 // messages takes as many of the messages as there is room for, and returns how many.
@@ -52,7 +57,7 @@ func (b *mailbox) messages(messages []core.Message) int {
 	b.mu.Lock()
 	n := 0
 	for ; n < len(messages) && !b.closed; n++ {
-		size := weight(&messages[n])
+		size := messages[n].Size()
 		full := b.bytes+size > b.maxBytes && b.bytes > 0
 		if full || len(b.events.Messages) == b.maxMessages {
 			break
@@ -61,16 +66,7 @@ func (b *mailbox) messages(messages []core.Message) int {
 		b.events.Messages = append(b.events.Messages, messages[n])
 	}
 	b.mu.Unlock()
-	b.signal()
 	return n
-}
-
-func weight(m *core.Message) int {
-	size := len(m.Data)
-	for i := range m.Entries {
-		size += m.Entries[i].Size()
-	}
-	return size
 }
 
 func (b *mailbox) unreachable(to core.Addr) {
@@ -82,7 +78,14 @@ func (b *mailbox) unreachable(to core.Addr) {
 	b.signal()
 }
 
-// post has the handler run f.
+// give has the handler run what a job gave back, be it in its end.
+func (b *mailbox) give(f func()) {
+	b.mu.Lock()
+	b.done = append(b.done, f)
+	b.mu.Unlock()
+}
+
+// post has the handler run f, unless nothing more is taken.
 func (b *mailbox) post(f func()) bool {
 	b.mu.Lock()
 	if !b.closed {
@@ -90,7 +93,6 @@ func (b *mailbox) post(f func()) bool {
 	}
 	open := !b.closed
 	b.mu.Unlock()
-	b.signal()
 	return open
 }
 
@@ -100,8 +102,27 @@ func (b *mailbox) take(events *engine.Events, done []func()) []func() {
 	defer b.mu.Unlock()
 	*events, b.events = b.events, *events
 	done, b.done = b.done, done
-	b.bytes = 0
+	b.bytes, b.quiet, b.urgent = 0, false, false
 	return done
+}
+
+// maxQuiet is how many commands may wait quietly.
+const maxQuiet = 512
+
+// news reports whether the handler has something to look at.
+func (b *mailbox) news() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e := &b.events
+	requests := len(e.Requests) > 0 && (!b.quiet || b.urgent || len(e.Requests) >= maxQuiet)
+	return requests || len(e.Messages)+len(e.Unreachable)+len(b.done) > 0
+}
+
+// hush says whether commands are no news until the next take.
+func (b *mailbox) hush(quiet bool) {
+	b.mu.Lock()
+	b.quiet = quiet
+	b.mu.Unlock()
 }
 
 // close refuses everything from now on.

@@ -10,15 +10,22 @@ import (
 	"github.com/tidelock-raft/tidelock/core/engine"
 )
 
-// Node is a handler with goroutines: one that drains the mailbox into it, and one for each lane.
-// It is the Inbox of its transport and the Service of its clients; its methods may be called from
-// several goroutines.
+// Node is a handler with goroutines: one for each lane, and the loop, which sees to it that time
+// passes. It is the Inbox of its transport and the Service of its clients; its methods may be
+// called from several goroutines.
+//
+// Whoever puts something into the mailbox has the handler look at it, unless somebody else is at it
+// just now: waking another goroutine for that would cost more than most of what there is to do.
 type Node struct {
 	config    Config
-	handler   *Handler
 	mailbox   *mailbox
 	lanes     *goroutines
 	transport core.Transport
+
+	turn    sync.Mutex // held while the handler is used, before Start, and from the end on
+	handler *Handler
+	events  engine.Events // those of the pass under way, as done
+	done    []func()
 
 	start sync.Once
 	stop  chan struct{} // closed by Close
@@ -39,8 +46,9 @@ func New(c Config) (*Node, error) {
 	n := &Node{
 		config: c, mailbox: newMailbox(c), stop: make(chan struct{}), ended: make(chan struct{}),
 	}
-	n.lanes = newGoroutines(n.mailbox.post)
-	if n.handler, err = NewHandler(c, n.lanes); err != nil {
+	n.turn.Lock()
+	n.lanes = newGoroutines(func(done func()) { n.mailbox.give(done); n.attend() })
+	if n.handler, err = newHandler(c, n.lanes); err != nil {
 		return nil, err
 	}
 	return n, nil
@@ -56,41 +64,69 @@ func (n *Node) Start(t core.Transport) {
 	})
 }
 
-// run is the loop: gather, handle, sleep until there is something to do.
+// run is the loop: it looks when it is time to, or when others leave it something.
 func (n *Node) run() {
 	defer close(n.ended)
-	var events engine.Events
-	var done []func()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for n.handler.Err() == nil {
+	for {
+		n.pass()
+		if err := n.handler.Err(); err != nil {
+			n.shutdown(err)
+			return
+		}
+		timer.Reset(time.Duration(n.handler.NextTick() - n.config.Clock.Now()))
+		n.release()
 		select {
 		case <-n.mailbox.wake:
 		case <-timer.C:
 		case <-n.stop:
+			n.turn.Lock()
 			n.shutdown(nil)
 			return
 		}
-		done = n.mailbox.take(&events, done)
-		n.handler.Handle(done, &events)
-		clear(done)
-		done = done[:0]
-		events.Reset()
-		timer.Reset(time.Duration(n.handler.NextTick() - n.config.Clock.Now()))
+		n.turn.Lock()
 	}
-	n.shutdown(n.handler.Err())
+}
+
+// attend has the handler look at what is in the mailbox. It does not wait: who has the turn looks
+// again, or leaves it to the loop.
+func (n *Node) attend() {
+	if n.mailbox.news() && n.turn.TryLock() {
+		n.pass()
+		n.release()
+	}
+}
+
+// pass hands the handler what is in the mailbox. The caller has the turn.
+func (n *Node) pass() {
+	n.done = n.mailbox.take(&n.events, n.done)
+	n.handler.Handle(n.done, &n.events)
+	clear(n.done)
+	n.done = n.done[:0]
+	n.events.Reset()
+}
+
+// release ends the turn. What came meanwhile is for the loop, and so is the end.
+func (n *Node) release() {
+	n.mailbox.hush(n.handler.Gathers())
+	failed := n.handler.Err() != nil
+	n.turn.Unlock()
+	if failed || n.mailbox.news() {
+		n.mailbox.signal()
+	}
 }
 
 // shutdown ends everything in an order that leaves no caller without an answer: no more comes in,
-// lanes finish what they have, what is left is answered.
+// lanes finish what they have, what is left is answered. The caller has the turn, and keeps it.
 func (n *Node) shutdown(cause error) {
 	n.mailbox.close()
 	err := n.transport.Close()
 	n.lanes.close()
 	var events engine.Events
-	n.mailbox.take(&events, nil)
+	done := n.mailbox.take(&events, nil)
 	n.handler.refuse(&events)
-	if closing := n.handler.Stop(); closing != nil && cause == nil {
+	if closing := n.handler.Stop(done...); closing != nil && cause == nil {
 		err = errors.Join(err, fmt.Errorf("close store: %w", closing))
 	}
 	if cause != nil {
@@ -122,6 +158,7 @@ func (n *Node) Err() error { return n.err }
 // Submit implements core.Service.
 func (n *Node) Submit(requests []core.Request) {
 	taken, closed := n.mailbox.requests(requests)
+	n.attend()
 	err := core.ErrBusy
 	if closed {
 		err = core.ErrClosed
@@ -135,6 +172,7 @@ func (n *Node) Submit(requests []core.Request) {
 func (n *Node) Status() core.NodeStatus {
 	answer := make(chan core.NodeStatus, 1)
 	if n.mailbox.post(func() { answer <- n.handler.Status() }) {
+		n.attend()
 		select {
 		case status := <-answer:
 			return status
@@ -147,7 +185,11 @@ func (n *Node) Status() core.NodeStatus {
 }
 
 // Deliver implements core.Inbox.
-func (n *Node) Deliver(messages []core.Message) int { return n.mailbox.messages(messages) }
+func (n *Node) Deliver(messages []core.Message) int {
+	taken := n.mailbox.messages(messages)
+	n.attend()
+	return taken
+}
 
 // Unreachable implements core.Inbox.
 func (n *Node) Unreachable(to core.Addr) { n.mailbox.unreachable(to) }

@@ -34,6 +34,9 @@ func (h *Handler) begin() ([]core.GroupID, error) {
 		if slices.Contains(groups, g.ID) {
 			continue
 		}
+		if err := h.fresh(g.ID); err != nil {
+			return nil, fmt.Errorf("begin group %d: %w", g.ID, err)
+		}
 		if err := g.Members.Check(); err != nil {
 			return nil, fmt.Errorf("begin group %d: %w", g.ID, err)
 		}
@@ -48,6 +51,16 @@ func (h *Handler) begin() ([]core.GroupID, error) {
 	}
 	slices.Sort(groups)
 	return groups, nil
+}
+
+// fresh makes sure that a group that the store does not know has never been here: its log, and with
+// it its vote, would have been lost while its snapshots were not.
+func (h *Handler) fresh(g core.GroupID) error {
+	held, err := h.config.Snapshots.List(g)
+	if err == nil && len(held) > 0 {
+		err = fmt.Errorf("%w: its log is gone, but there is a snapshot of %v", core.ErrCorrupt, held[0])
+	}
+	return err
 }
 
 func (h *Handler) openGroup(g core.GroupID) error {

@@ -13,8 +13,8 @@ import (
 //
 // Invariants:
 //  1. have bytes are written; waiting holds the bytes from have on that the lane gets next.
-//  2. early holds chunks from beyond expect, ascending by offset and within the window: they came
-//     before one that was sent earlier.
+//  2. early holds chunks from beyond expect, ascending by offset, within the window and at most
+//     maxEarly: they came before one that was sent earlier.
 type receiving struct {
 	handler  *Handler
 	group    core.GroupID
@@ -31,6 +31,9 @@ type receiving struct {
 	over     bool // replaced by another transfer
 }
 
+// maxEarly bounds the chunks that are kept because they came too early, of whatever size.
+const maxEarly = 4 * transferWindow
+
 // piece is a chunk that came too early.
 type piece struct {
 	offset int64
@@ -43,6 +46,9 @@ func (h *Handler) receive(m *core.Message) {
 		return
 	}
 	r := h.receiver(m)
+	if r == nil {
+		return
+	}
 	r.from, r.term = m.From, m.Term
 	switch {
 	case r.complete:
@@ -60,7 +66,7 @@ func (r *receiving) take(p piece) {
 	i, found := slices.BinarySearchFunc(r.early, p.offset, func(e piece, offset int64) int {
 		return cmp.Compare(e.offset, offset)
 	})
-	if !found {
+	if !found && (len(r.early) < maxEarly || p.offset == r.expect) {
 		r.early = slices.Insert(r.early, i, p)
 	}
 	n := 0
@@ -74,7 +80,8 @@ func (r *receiving) take(p piece) {
 	r.early = slices.Delete(r.early, 0, n)
 }
 
-// receiver returns the transfer that a chunk belongs to, a new one if need be.
+// receiver returns the transfer that a chunk belongs to, a new one if need be; nil for a chunk that
+// came late, of one that the same leader has given up for a newer.
 func (h *Handler) receiver(m *core.Message) *receiving {
 	fresh := &receiving{handler: h, group: m.Group, meta: m.Snapshot}
 	for i, r := range h.receiving {
@@ -83,6 +90,9 @@ func (h *Handler) receiver(m *core.Message) *receiving {
 		}
 		if r.meta.Position == m.Snapshot.Position && r.meta.Checksum == m.Snapshot.Checksum {
 			return r
+		}
+		if m.Term < r.term || m.Term == r.term && m.Snapshot.Index < r.meta.Index {
+			return nil
 		}
 		r.over = true
 		if !r.busy {

@@ -2,6 +2,7 @@ package node
 
 import (
 	"fmt"
+	"io"
 
 	"github.com/tidelock-raft/tidelock/core"
 	"github.com/tidelock-raft/tidelock/core/engine"
@@ -60,5 +61,9 @@ func (h *Handler) write(g core.GroupID, t taken) (core.SnapshotMeta, error) {
 	if err != nil {
 		return meta, fmt.Errorf("verify: %w", err)
 	}
-	return meta, r.Close()
+	defer r.Close()
+	if _, err := io.Copy(io.Discard, body(r)); err != nil {
+		return meta, fmt.Errorf("verify: %w", err)
+	}
+	return meta, nil
 }

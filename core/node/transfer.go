@@ -66,9 +66,9 @@ func (h *Handler) closeTransfers() {
 
 // tell sends one message about a snapshot to a member.
 func (h *Handler) tell(m core.Message) {
-	member, ok := h.engine.Member(m.Group, m.To)
+	addr, ok := h.engine.Addr(m.Group, m.To)
 	if ok && h.transport != nil {
-		h.transport.Send(member.Addr, []core.Message{m})
+		h.transport.Send(addr, []core.Message{m})
 	}
 }
 

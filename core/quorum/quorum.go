@@ -78,9 +78,9 @@ func (m Majority) meets(o Majority) bool {
 }
 
 // Reached returns the greatest number that a quorum has reached, where reached tells how far each
-// voter came and whether anything is known of it. For indexes that a voter holds durably it is the
+// voter came; zero if nothing is known of it. For indexes that a voter holds durably it is the
 // commit index, for rounds that a voter answered the round confirmed.
-func Reached[T ~uint64](j Joint, reached func(core.NodeID) (T, bool)) T {
+func Reached[T ~uint64](j Joint, reached func(core.NodeID) T) T {
 	switch {
 	case len(j.Incoming) == 0:
 		return reachedBy(j.Outgoing, reached)
@@ -114,19 +114,15 @@ const stackVoters = 16
 
 // reachedBy sorts how far the voters came: the greatest number that more than half have reached
 // stands in the middle, towards the lower end.
-func reachedBy[T cmp.Ordered](m Majority, reached func(core.NodeID) (T, bool)) T {
-	var zero T
+func reachedBy[T cmp.Ordered](m Majority, reached func(core.NodeID) T) T {
 	if len(m) == 0 {
+		var zero T
 		return zero
 	}
 	var array [stackVoters]T
 	sorted := array[:0]
 	for _, id := range m {
-		n, ok := reached(id)
-		if !ok {
-			n = zero
-		}
-		sorted = append(sorted, n)
+		sorted = append(sorted, reached(id))
 	}
 	slices.Sort(sorted)
 	return sorted[(len(m)-1)/2]

@@ -36,9 +36,7 @@ func (w world) vote(id core.NodeID) (granted, spoken bool) {
 	return w.Granted>>(id-1)&1 == 1, w.Spoken>>(id-1)&1 == 1
 }
 
-func (w world) reached(id core.NodeID) (core.Index, bool) {
-	return core.Index(w.Reached[id-1]), w.Spoken>>(id-1)&1 == 1
-}
+func (w world) reached(id core.NodeID) core.Index { return core.Index(w.Reached[id-1]) }
 
 // quorate is the dumb twin: does every half that has voters hold more than half of them in yes?
 func quorate(j quorum.Joint, yes func(core.NodeID) bool) bool {
@@ -64,10 +62,7 @@ func TestReachedIsTheGreatestNumberThatAQuorumReached(t *testing.T) {
 		got := quorum.Reached(w.joint(), w.reached)
 		want := core.Index(0)
 		for n := core.Index(255); n > 0 && want == 0; n-- {
-			if quorate(w.joint(), func(id core.NodeID) bool {
-				at, known := w.reached(id)
-				return known && at >= n
-			}) {
+			if quorate(w.joint(), func(id core.NodeID) bool { return w.reached(id) >= n }) {
 				want = n
 			}
 		}
@@ -176,9 +171,7 @@ func TestCountingDoesNotAllocate(t *testing.T) {
 	var index core.Index
 	var result quorum.Result
 	allocs := testing.AllocsPerRun(100, func() {
-		index = quorum.Reached(j, func(id core.NodeID) (core.Index, bool) {
-			return offset + core.Index(id), true
-		})
+		index = quorum.Reached(j, func(id core.NodeID) core.Index { return offset + core.Index(id) })
 		result = j.Votes(func(id core.NodeID) (bool, bool) { return offset > 0, true })
 	})
 	if allocs != 0 || index != 15 || result != quorum.Won {
@@ -189,7 +182,7 @@ func TestCountingDoesNotAllocate(t *testing.T) {
 func ExampleReached() {
 	acked := map[core.NodeID]core.Index{1: 9, 2: 5, 3: 7}
 	committed := quorum.Reached(quorum.Joint{Incoming: quorum.Majority{1, 2, 3}},
-		func(id core.NodeID) (core.Index, bool) { i, ok := acked[id]; return i, ok })
+		func(id core.NodeID) core.Index { return acked[id] })
 	fmt.Println(committed)
 	// Output: 7
 }
@@ -200,7 +193,7 @@ func TestNobodyDecidesNothing(t *testing.T) {
 	if got := nobody.Votes(all); got != quorum.Lost {
 		t.Errorf("vote of nobody: got %v, want %v", got, quorum.Lost)
 	}
-	if got := quorum.Reached(nobody, func(core.NodeID) (uint64, bool) { return 9, true }); got != 0 {
+	if got := quorum.Reached(nobody, func(core.NodeID) uint64 { return 9 }); got != 0 {
 		t.Errorf("reached by nobody: got %d, want 0", got)
 	}
 	names := fmt.Sprint(quorum.Pending, quorum.Won, quorum.Lost, quorum.Result(7))

@@ -1,6 +1,7 @@
 package raft_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/tidelock-raft/tidelock/core"
@@ -116,7 +117,7 @@ func (f *follower) snapshot(term core.Term, i core.Index) {
 }
 
 func TestHaltedReplicaStoresAndVotesAndAppliesNothing(t *testing.T) {
-	f := newFollower(t, raft.Config{CacheBytes: 1})
+	f := newFollower(t, raft.Config{CacheBytes: 1, MaxApplyBytes: 10_000})
 	f.grow(10)
 	f.Bar(true, true)
 	for hi := core.Index(100); hi <= 2000; hi += 100 {
@@ -159,6 +160,27 @@ func TestHaltedReplicaStoresAndVotesAndAppliesNothing(t *testing.T) {
 	}
 	if f.Role() == raft.Follower {
 		t.Error("it does not stand, though it may again")
+	}
+}
+
+// TestSlowMachineIsNotWaitedForInMemory: what a machine has yet to apply is on disk, and is read
+// from there when the machine has room for it, and not before.
+func TestSlowMachineIsNotWaitedForInMemory(t *testing.T) {
+	f := newFollower(t, raft.Config{CacheBytes: 1, MaxApplyBytes: 10_000, MaxMessageBytes: 1000})
+	f.done = false
+	for hi := core.Index(100); hi <= 5000; hi += 100 {
+		f.grow(hi)
+	}
+	if f.reads > 0 || f.last() > 10_000/core.EntryOverhead {
+		t.Errorf("%d entries are handed out at once, with %d reads", f.last(), f.reads)
+	}
+	f.done = true
+	f.Applied(f.last())
+	if f.take(); f.last() != 5000 || len(f.applied) != 5000 {
+		t.Fatalf("%d entries up to %d were applied, want 5000", len(f.applied), f.last())
+	}
+	if want := 5000 / 156 / 2; f.reads < want {
+		t.Errorf("%d reads, want at least %d: the entries were kept in memory", f.reads, want)
 	}
 }
 
@@ -250,5 +272,42 @@ func TestRebuildByASnapshotBeyondTheLog(t *testing.T) {
 	f.snapshot(1, 55)
 	if f.restore != nil || f.last() != 60 {
 		t.Errorf("restored %v unasked, applied %d", f.restore, f.last())
+	}
+}
+
+// TestNodeThatMayNotLeadIsNotAsked has a leader prefer a node that is barred, or that does not take
+// over: clients are not turned away for it.
+func TestNodeThatMayNotLeadIsNotAsked(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		prefer func(w *trio)
+		busy   int // of 1000 proposals, one for each tick
+	}{
+		{"barred", func(w *trio) { w.nodes[1].Bar(true, false) }, 0},
+		{"deaf", func(w *trio) { w.deaf = 2 }, 10}, // the length of one attempt
+	} {
+		w := newTrio(t, 1, 0, 2)
+		c.prefer(w)
+		busy := 0
+		for range 1000 {
+			for _, r := range w.nodes {
+				r.Tick()
+			}
+			if err := w.nodes[0].Propose(commands(1)); errors.Is(err, core.ErrBusy) {
+				busy++
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			w.run()
+		}
+		if busy > c.busy {
+			t.Errorf("%s: %d of 1000 proposals were refused, want at most %d", c.name, busy, c.busy)
+		}
+		if err := w.nodes[0].Transfer(0); err != nil {
+			t.Fatal(err)
+		}
+		if to := w.nodes[0].Status().Transfer; c.name == "barred" && to != 3 {
+			t.Errorf("%s: leadership is handed over to node %d, want 3", c.name, to)
+		}
 	}
 }

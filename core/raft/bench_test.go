@@ -25,9 +25,10 @@ type trio struct {
 	out     raft.Output
 	applied core.Index // by the leader, which is node 1
 	reads   int
+	deaf    core.NodeID // does not hear that it is to take over; zero: none
 }
 
-func newTrio(tb testing.TB) *trio {
+func newTrio(tb testing.TB, priorities ...int) *trio {
 	st := core.State{}
 	for id := range core.NodeID(3) {
 		st.Snapshot.Membership.Members = append(st.Snapshot.Membership.Members,
@@ -35,7 +36,11 @@ func newTrio(tb testing.TB) *trio {
 	}
 	w := &trio{}
 	for i := range w.nodes {
-		r, err := raft.New(raft.Config{ID: core.NodeID(i + 1), Group: 1}, st, nullDisk{})
+		c := raft.Config{ID: core.NodeID(i + 1), Group: 1}
+		if len(priorities) > 0 {
+			c.Priority = priorities[i]
+		}
+		r, err := raft.New(c, st, nullDisk{})
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -67,7 +72,9 @@ func (w *trio) carryOut(i int, r *raft.Raft) {
 		r.Wrote(w.out.Seq)
 	}
 	for _, m := range w.out.Send {
-		w.nodes[m.To-1].Step(m)
+		if m.Kind != core.MsgTimeoutNow || m.To != w.deaf {
+			w.nodes[m.To-1].Step(m)
+		}
 	}
 	for _, m := range w.out.AfterWrite {
 		w.nodes[m.To-1].Step(m)

@@ -12,7 +12,10 @@ import "github.com/tidelock-raft/tidelock/core"
 // This saves a group from the loss of disks by a minority, one after the other. It does not hold in
 // the moments in which such a replica has been given a part, and restarts; nor for a vote in a term
 // above that of the leader who feeds it; nor for one that joined the group later, which begins
-// knowing no members: it may be the only other voter.
+// knowing no members: it may be the only other voter; nor while the log of another voter is empty,
+// too, because it was cut off from the beginning on, may it have voted or not. Their two disks are
+// then as they are in a group that is about to begin without its third voter, and such a group has
+// to begin: nothing that the two could ask each other tells the one from the other.
 
 func isBlank(self core.NodeID, st core.State) bool {
 	member, begins := st.Snapshot.Membership.Find(self)

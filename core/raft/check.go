@@ -42,8 +42,8 @@ func (r *Raft) checkDurable() string {
 		return fmt.Sprintf("durable %d, last %d, handed %d, restoring %d",
 			d, r.log.last.Index, r.handed, r.restoring)
 	}
-	for i := range r.writes.len() {
-		if w := r.writes.at(i); w.claim > r.log.last.Index || w.claim >= r.log.unwritten {
+	for i := range r.writes.Len() {
+		if w := r.writes.At(i); w.claim > r.log.last.Index || w.claim >= r.log.unwritten {
 			return fmt.Sprintf("write %d claims %d, last %d, unwritten %d",
 				w.seq, w.claim, r.log.last.Index, r.log.unwritten)
 		}
@@ -139,8 +139,8 @@ func (r *Raft) checkLedgers() string {
 	}
 	for i, l := range ledgers {
 		sum := 0
-		for k := range l.batches.len() {
-			sum += l.batches.at(k).bytes
+		for k := range l.batches.Len() {
+			sum += l.batches.At(k).bytes
 		}
 		if sum != l.bytes {
 			return fmt.Sprintf("ledger %d counts %d bytes, has %d", i, l.bytes, sum)

@@ -57,8 +57,14 @@ type Config struct {
 	// one entry is always let through. Default 64 MiB.
 	MaxApplyBytes int
 	// CacheBytes is how much of the durable and applied log is kept in memory, for followers that
-	// lag a little. Default 16 MiB.
+	// lag a little. Of what is durable and has yet to be applied, MaxApplyBytes more are kept.
+	// Default 16 MiB.
 	CacheBytes int
+	// MaxHoldBytes and MaxHoldTicks bound for how long the log is kept from a snapshot on that is
+	// sent to a follower, until it has caught up: so many bytes were appended since, or so many ticks
+	// have passed. Defaults: 1 GiB and 60,000.
+	MaxHoldBytes int
+	MaxHoldTicks int
 	// MaxReads is how many reads may wait for their confirmation. Default 65536.
 	MaxReads int
 }
@@ -78,6 +84,8 @@ func (c Config) withDefaults() (Config, error) {
 		{"MaxUncommittedBytes", &c.MaxUncommittedBytes, 64 << 20},
 		{"MaxApplyBytes", &c.MaxApplyBytes, 64 << 20},
 		{"CacheBytes", &c.CacheBytes, 16 << 20},
+		{"MaxHoldBytes", &c.MaxHoldBytes, 1 << 30},
+		{"MaxHoldTicks", &c.MaxHoldTicks, 60_000},
 		{"MaxReads", &c.MaxReads, 65536},
 		{"Priority", &c.Priority, 0},
 	} {

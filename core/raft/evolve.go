@@ -38,7 +38,7 @@ func (r *Raft) Addr(id core.NodeID) (core.Addr, bool) {
 // is committed, also one that an earlier leader began (Raft §6), and learners that are joining
 // become voters when they have caught up (thesis §4.2.1).
 func (r *Raft) evolve() {
-	if r.transfer.to != 0 || !r.settled() {
+	if r.transfer.pending() || !r.settled() {
 		return
 	}
 	before := r.newest()
@@ -74,10 +74,16 @@ func (r *Raft) promoted(m core.Membership) []core.Member {
 	return next
 }
 
-// retire steps down once the membership without this replica is committed (Raft §6). The others
-// have been sent that commit index just before; the one that knows most is asked to take over.
+// retire steps down once the membership without this replica is committed (Raft §6), and with it
+// all that was proposed: whoever is asked to take over then lacks nothing, so it is elected at
+// once, and nobody's command is in doubt. Until then nothing more can be proposed. The others have
+// been sent the commit index just before; where no quorum answers, the check of the quorum ends it.
 func (r *Raft) retire() {
 	if r.voters.Has(r.c.ID) || r.eras[len(r.eras)-1].from > r.commit {
+		return
+	}
+	r.transfer.last = true
+	if r.commit < r.log.last.Index {
 		return
 	}
 	r.yield()

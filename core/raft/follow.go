@@ -1,6 +1,8 @@
 package raft
 
 import (
+	"math"
+
 	"github.com/tidelock-raft/tidelock/core"
 	"github.com/tidelock-raft/tidelock/core/internal/assert"
 )
@@ -86,8 +88,8 @@ func (r *Raft) truncate(from core.Index) {
 
 // disclaim takes back what writes under way claim beyond i.
 func (r *Raft) disclaim(i core.Index) {
-	for n := range r.writes.len() {
-		w := r.writes.at(n)
+	for n := range r.writes.Len() {
+		w := r.writes.At(n)
 		w.claim = min(w.claim, i)
 	}
 }
@@ -106,7 +108,7 @@ func (r *Raft) acceptAppend(m core.Message, i core.Index) {
 		return // it only carried a commit index
 	}
 	reply := core.Message{Kind: core.MsgAppendReply, To: m.From, Round: m.Round,
-		Token: uint64(r.c.Priority)}
+		Token: r.rank()}
 	late := i > r.log.durable
 	if late && m.Round > r.echoed {
 		r.send(reply)
@@ -139,6 +141,17 @@ func (r *Raft) rejectAppend(m core.Message) {
 	}
 	r.send(core.Message{
 		Kind: core.MsgAppendReply, To: m.From, Reject: true,
-		Log: m.Log, Hint: hint, Round: m.Round, Token: uint64(r.c.Priority),
+		Log: m.Log, Hint: hint, Round: m.Round, Token: r.rank(),
 	})
+}
+
+// never is what a replica answers instead of its priority if it may not lead.
+const never = math.MaxUint64
+
+// rank is what this replica says of itself to a leader that would rather hand over.
+func (r *Raft) rank() uint64 {
+	if r.barred || r.removed {
+		return never
+	}
+	return uint64(r.c.Priority)
 }

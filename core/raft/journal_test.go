@@ -185,27 +185,3 @@ func TestJournalKeepsBatchesTogether(t *testing.T) {
 		}
 	}
 }
-
-func TestQueueEqualsASlice(t *testing.T) {
-	random := rand.New(rand.NewPCG(1, 1))
-	var q queue[int]
-	var twin []int
-	for i := range 10000 {
-		switch k := random.IntN(100); {
-		case k == 0:
-			q.clear()
-			twin = nil
-		case k < 50 && len(twin) > 0:
-			if got, want := q.pop(), twin[0]; got != want {
-				t.Fatalf("popped %d, want %d", got, want)
-			}
-			twin = twin[1:]
-		default:
-			q.push(i)
-			twin = append(twin, i)
-		}
-		if q.len() != len(twin) || len(twin) > 0 && *q.at(len(twin) - 1) != twin[len(twin)-1] {
-			t.Fatalf("queue has %d items, want %d", q.len(), len(twin))
-		}
-	}
-}

@@ -111,20 +111,19 @@ func (o *Output) reset() {
 	}
 }
 
-// takeApply hands out committed entries that are durable here (Raft §5.3), as the limit allows.
+// takeApply hands out committed entries that are durable here (Raft §5.3), as the limit allows. It
+// does not read what may be too much: that could come from the disk.
 func (r *Raft) takeApply(out *Output) {
 	out.Restore, r.staged.restore = r.staged.restore, nil
 	hi := min(r.commit, r.log.durable)
 	budget := r.c.MaxApplyBytes - r.applying.bytes
-	if r.err != nil || r.halted || r.handed >= hi || budget <= 0 && r.applying.len() > 0 {
+	if r.err != nil || r.halted || r.handed >= hi ||
+		budget < r.c.MaxMessageBytes && r.applying.len() > 0 {
 		return
 	}
 	entries, bytes, err := r.log.slice(r.handed+1, hi+1, budget)
 	if err != nil {
 		r.fail("read entries to apply", err)
-		return
-	}
-	if bytes > budget && r.applying.len() > 0 {
 		return
 	}
 	out.Apply = entries
@@ -155,14 +154,14 @@ func (r *Raft) takeWrite(out *Output) {
 		r.log.unwritten = r.log.last.Index + 1
 	}
 	s.install, s.recorded, s.compact, s.hard = nil, nil, 0, false
-	r.writes.push(write{seq: r.seq, claim: r.log.last.Index, hard: r.hardState()})
+	r.writes.Push(write{seq: r.seq, claim: r.log.last.Index, hard: r.hardState()})
 }
 
 // takeMessages hands out the messages; what rests on a write goes at once if none is under way.
 func (r *Raft) takeMessages(out *Output) {
 	s := &r.staged
 	out.Send, s.send = s.send, out.Send
-	if r.writes.len() > 0 {
+	if r.writes.Len() > 0 {
 		out.AfterWrite, s.after = s.after, out.AfterWrite
 		return
 	}
@@ -179,8 +178,8 @@ func (r *Raft) Wrote(seq uint64) {
 	if seq > r.seq {
 		assert.That(false, "write %d reported durable, newest is %d", seq, r.seq)
 	}
-	for r.writes.len() > 0 && r.writes.at(0).seq <= seq {
-		w := r.writes.pop()
+	for r.writes.Len() > 0 && r.writes.At(0).seq <= seq {
+		w := r.writes.Pop()
 		r.log.durable = max(r.log.durable, w.claim)
 		r.saved = w.hard
 	}
@@ -211,14 +210,11 @@ func (r *Raft) Applied(i core.Index) {
 	r.trim()
 }
 
-// trim lets go of entries in memory that nobody is likely to ask for. What a halted machine has yet
-// to apply could be anything, and is on disk.
+// trim lets go of entries in memory that nobody is likely to ask for. What a machine that is halted
+// or slower than the log has yet to apply could be anything, and is on disk.
 func (r *Raft) trim() {
-	done := min(r.log.durable, r.applied)
-	if r.halted {
-		done = r.log.durable
-	}
-	r.log.trim(r.c.CacheBytes, done)
+	r.log.trim(r.c.CacheBytes, min(r.log.durable, r.applied))
+	r.log.trim(r.c.CacheBytes+r.c.MaxApplyBytes, r.log.durable)
 }
 
 // send stages a message that rests on no write but the one that makes the current term durable: it

@@ -27,11 +27,16 @@ type peer struct {
 	before   bool       // it had, at that check
 	current  bool       // at the last check, it held all that was committed at the one before
 
+	hold     core.Index // what follows is kept in the log for it: see spare; zero: nothing is
+	holdFrom uint64     // what Raft.grown was when that began
+	holdAge  int        // ticks since then, as of the last check of the quorum
+
 	beat       bool       // a heartbeat is due
 	sentCommit core.Index // the newest commit index that it was told
 	sentRound  uint64     // the newest round that it was asked to confirm
 	round      uint64     // the newest round that it confirmed
-	priority   uint64     // what it says: see Config.Priority
+	priority   uint64     // what it says: see Config.Priority; never: it may not lead
+	declined   bool       // it was asked to take over, and did not in time
 	matched    uint64     // the newest round begun when match last rose
 }
 
@@ -49,6 +54,11 @@ func (p *peer) replicate() {
 
 // alive reports whether it answered lately.
 func (p *peer) alive() bool { return p.active || p.before }
+
+// behind reports whether it was not told of a commit index that its log has come up to.
+func (p *peer) behind(commit core.Index) bool {
+	return p.state == Replicating && p.sentCommit < min(commit, p.next-1)
+}
 
 // full reports whether no further entries may be in flight.
 func (p *peer) full(c *Config) bool {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/core/internal/ring"
 	"github.com/tidelock-raft/tidelock/core/quorum"
 )
 
@@ -47,13 +48,14 @@ type Raft struct {
 	noop        core.Index // leader: the first entry of its term
 	wall        int64      // leader: Entry.Time of the last entry
 	uncommitted ledger
+	grown       uint64 // bytes of entries appended as leader, since the start
 	round       uint64 // leader: the number of the newest confirmation round, counted in this term
 	echoed      uint64 // follower: the newest round answered in this term
 	reads       reads
 
-	seq    uint64         // of the newest write handed out
-	writes queue[write]   // handed out, not durable
-	saved  core.HardState // known to be durable
+	seq    uint64           // of the newest write handed out
+	writes ring.Ring[write] // handed out, not durable
+	saved  core.HardState   // known to be durable
 	staged staged
 }
 

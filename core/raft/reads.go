@@ -2,13 +2,14 @@ package raft
 
 import (
 	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/core/internal/ring"
 	"github.com/tidelock-raft/tidelock/core/quorum"
 )
 
 // reads are the reads that wait for a confirmation, on the leader by a round of Appends, elsewhere
 // by the leader's answer. One question is out at a time, on behalf of all that waited when it left.
 type reads struct {
-	waiting queue[read]
+	waiting ring.Ring[read]
 	asked   int        // how many of waiting, from the front, the question is about
 	number  uint64     // of the question: the leader's round, a follower's token
 	index   core.Index // leader: the commit index when the round began
@@ -38,10 +39,10 @@ func (r *Raft) Read(token uint64) error {
 		return r.err
 	case r.leader == 0:
 		return &core.NotLeaderError{}
-	case r.reads.waiting.len() >= r.c.MaxReads:
+	case r.reads.waiting.Len() >= r.c.MaxReads:
 		return core.ErrBusy
 	}
-	r.reads.waiting.push(read{token: token})
+	r.reads.waiting.Push(read{token: token})
 	return nil
 }
 
@@ -49,11 +50,11 @@ func (r *Raft) Read(token uint64) error {
 // an entry of its term: before that it may not know what was committed (thesis §6.4).
 func (r *Raft) startRound() {
 	q := &r.reads
-	if q.asked > 0 || q.waiting.len() == 0 || r.commit < r.noop {
+	if q.asked > 0 || q.waiting.Len() == 0 || r.commit < r.noop {
 		return
 	}
 	r.round++
-	q.asked, q.number, q.index = q.waiting.len(), r.round, r.commit
+	q.asked, q.number, q.index = q.waiting.Len(), r.round, r.commit
 	r.confirmReads()
 }
 
@@ -83,11 +84,11 @@ func (r *Raft) Confirmed() uint64 {
 }
 
 func (r *Raft) confirmed() uint64 {
-	return quorum.Reached(r.voters, func(id core.NodeID) (uint64, bool) {
+	return quorum.Reached(r.voters, func(id core.NodeID) uint64 {
 		if id == r.c.ID {
-			return r.round, true
+			return r.round
 		}
-		return r.peer(id).round, true
+		return r.peer(id).round
 	})
 }
 
@@ -95,7 +96,7 @@ func (r *Raft) confirmed() uint64 {
 func (r *Raft) answerReads(i core.Index) {
 	q := &r.reads
 	for ; q.asked > 0; q.asked-- {
-		if w := q.waiting.pop(); w.from == 0 {
+		if w := q.waiting.Pop(); w.from == 0 {
 			r.staged.reads = append(r.staged.reads, ReadState{Token: w.token, Index: i})
 		} else {
 			r.send(core.Message{
@@ -109,7 +110,7 @@ func (r *Raft) answerReads(i core.Index) {
 func (r *Raft) abandonReads() {
 	q := &r.reads
 	for ; q.asked > 0; q.asked-- {
-		if w := q.waiting.pop(); w.from == 0 {
+		if w := q.waiting.Pop(); w.from == 0 {
 			r.staged.lost = append(r.staged.lost, w.token)
 		} else {
 			r.send(core.Message{
@@ -121,7 +122,7 @@ func (r *Raft) abandonReads() {
 
 // loseReads gives up all reads: the leader that they rely on is no longer it.
 func (r *Raft) loseReads() {
-	r.reads.asked = r.reads.waiting.len()
+	r.reads.asked = r.reads.waiting.Len()
 	r.abandonReads()
 }
 
@@ -129,11 +130,11 @@ func (r *Raft) loseReads() {
 // after a restart, or an old answer could be taken for a new one.
 func (r *Raft) askLeader() {
 	q := &r.reads
-	if r.err != nil || q.asked > 0 || q.waiting.len() == 0 {
+	if r.err != nil || q.asked > 0 || q.waiting.Len() == 0 {
 		return
 	}
 	q.number++
-	q.asked, q.age = q.waiting.len(), 0
+	q.asked, q.age = q.waiting.Len(), 0
 	r.send(core.Message{Kind: core.MsgReadIndex, To: r.leader, Token: q.number})
 }
 
@@ -160,11 +161,11 @@ func (r *Raft) readAnswered(m core.Message) {
 
 // serveRead puts a follower's question among the leader's own.
 func (r *Raft) serveRead(m core.Message) {
-	if r.reads.waiting.len() >= r.c.MaxReads {
+	if r.reads.waiting.Len() >= r.c.MaxReads {
 		r.refuseRead(m)
 		return
 	}
-	r.reads.waiting.push(read{token: m.Token, from: m.From})
+	r.reads.waiting.Push(read{token: m.Token, from: m.From})
 }
 
 // refuseRead answers that this replica does not lead, or has no room.

@@ -16,11 +16,12 @@ var ErrProposal = errors.New("raft: entry cannot be proposed")
 // Output.Apply, or in Output.DroppedFrom.
 //
 // Errors: *core.NotLeaderError; core.ErrBusy while too many bytes are not committed, while
-// leadership is being handed over, or while an earlier change of membership, or the leader's first
-// entry, is not committed and one of entries would change it; core.ErrTooLarge for an entry beyond
-// MaxMessageBytes or entries that together are beyond MaxUncommittedBytes; ErrProposal for an
-// unknown kind; core.ErrMembership for a membership that is not valid, that brings a removed node
-// back or forgets one, or that must not follow the one in force without a joint one between them.
+// leadership is being handed over or given up, or while an earlier change of membership, or the
+// leader's first entry, is not committed and one of entries would change it; core.ErrTooLarge for
+// an entry beyond MaxMessageBytes or entries that together are beyond MaxUncommittedBytes;
+// ErrProposal for an unknown kind; core.ErrMembership for a membership that is not valid, that
+// brings a removed node back or forgets one, or that must not follow the one in force without a
+// joint one between them.
 func (r *Raft) Propose(entries []core.Entry) error {
 	if r.err != nil {
 		return r.err
@@ -39,7 +40,7 @@ func (r *Raft) Propose(entries []core.Entry) error {
 			return fmt.Errorf("%w: it is of %v", ErrProposal, e.Kind)
 		}
 	}
-	if bytes > r.c.MaxUncommittedBytes-r.uncommitted.bytes || r.transfer.to != 0 {
+	if bytes > r.c.MaxUncommittedBytes-r.uncommitted.bytes || r.transfer.pending() {
 		return core.ErrBusy
 	}
 	if err := r.checkChanges(entries); err != nil {
@@ -86,6 +87,7 @@ func (r *Raft) append(entries []core.Entry) {
 		e.Position = core.Position{Term: r.term, Index: r.log.last.Index + 1 + core.Index(i)}
 		e.Time = max(e.Time, r.wall)
 		r.wall = e.Time
+		r.grown += uint64(e.Size())
 	}
 	r.log.append(entries)
 	r.adopt(entries)
@@ -115,6 +117,9 @@ func (r *Raft) tickLeader() {
 	for i := range r.peers {
 		p := &r.peers[i]
 		p.current, p.before, p.active = p.active && p.match >= r.mark, p.active, false
+		if p.holdAge += r.c.ElectionTicks; p.current {
+			p.hold = 0
+		}
 	}
 	r.mark, r.counted = r.commit, true
 	r.favour()
@@ -134,7 +139,9 @@ func (r *Raft) lead() {
 }
 
 // feed sends a follower the entries it can take, or else whatever must not wait for the next ones:
-// a heartbeat, a round to confirm, a commit index.
+// a heartbeat, a round to confirm, or the commit index. That one waits for the leader's own write
+// under way: what is proposed meanwhile takes it along, which spares a busy group half of its
+// messages.
 func (r *Raft) feed(p *peer) {
 	if p.state != Snapshotting && p.next <= r.log.start.Index {
 		if p.active {
@@ -157,7 +164,7 @@ func (r *Raft) feed(p *peer) {
 		}
 	}
 	asked := p.beat || p.sentRound < r.reads.round()
-	if asked || p.state == Replicating && p.sentCommit < min(r.commit, p.next-1) {
+	if asked || r.writes.Len() == 0 && p.behind(r.commit) {
 		r.sendAppend(p, nil, asked)
 	}
 }
@@ -230,6 +237,9 @@ func (r *Raft) appendAccepted(p *peer, i core.Index) {
 	news := i > p.match
 	if news {
 		p.match, p.matched = i, r.round
+		if p.hold > 0 {
+			p.hold = max(p.hold, i)
+		}
 	}
 	p.next = max(p.next, i+1)
 	p.inflight.release(i)
@@ -290,8 +300,8 @@ func (r *Raft) appendRejected(p *peer, m core.Message) {
 // advanceCommit commits what a quorum holds durably, but by counting only entries of the own term:
 // an earlier one could still be replaced (Raft §5.4.2).
 func (r *Raft) advanceCommit() {
-	reached := quorum.Reached(r.voters, func(id core.NodeID) (core.Index, bool) {
-		return r.peer(id).match, true
+	reached := quorum.Reached(r.voters, func(id core.NodeID) core.Index {
+		return r.peer(id).match
 	})
 	if reached <= r.commit || reached < r.noop {
 		return

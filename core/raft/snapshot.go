@@ -16,9 +16,10 @@ var (
 )
 
 // Snapshotted tells that the body of a snapshot that this machine took is durable. It is recorded,
-// and the log up to compact is forgotten, compact ≤ meta.Index ≤ applied (Raft §7). meta.Membership
-// is what MembershipAt says. With the newest snapshot once more, only the log is cut. Errors:
-// ErrOutdated, ErrSnapshot, core.ErrMembership.
+// and the log up to compact is forgotten, compact ≤ meta.Index ≤ applied (Raft §7), or less of it
+// while a follower needs the rest: see Config.MaxHoldBytes. meta.Membership is what MembershipAt
+// says. With the newest snapshot once more, only the log is cut. Errors: ErrOutdated, ErrSnapshot,
+// core.ErrMembership.
 func (r *Raft) Snapshotted(meta core.SnapshotMeta, compact core.Index) error {
 	switch {
 	case r.err != nil:
@@ -44,7 +45,22 @@ func (r *Raft) Snapshotted(meta core.SnapshotMeta, compact core.Index) error {
 		r.snapshot, r.staged.recorded = &meta, &meta
 		r.forgetEras()
 	}
-	return r.cut(compact)
+	return r.cut(r.spare(compact))
+}
+
+// spare returns up to where the log may be cut for the sake of followers to whom a snapshot was
+// sent: what follows it is kept until they have caught up. One whose transfer takes longer than it
+// takes to compact would otherwise need the next snapshot as soon as it had this one, for ever. But
+// neither may one that never gets there hold the log for ever.
+func (r *Raft) spare(i core.Index) core.Index {
+	for n := range r.peers {
+		p := &r.peers[n]
+		if r.role == Leader && p.hold > 0 && p.holdAge < r.c.MaxHoldTicks &&
+			r.grown-p.holdFrom < uint64(r.c.MaxHoldBytes) {
+			i = min(i, p.hold)
+		}
+	}
+	return i
 }
 
 // cut forgets the log up to i.
@@ -67,6 +83,7 @@ func (r *Raft) cut(i core.Index) error {
 func (r *Raft) sendSnapshot(p *peer) {
 	p.state, p.waiting = Snapshotting, false
 	p.inflight.clear()
+	p.hold, p.holdFrom, p.holdAge = r.snapshot.Index, r.grown, 0
 	r.send(core.Message{Kind: core.MsgSnapshot, To: p.id, Snapshot: r.snapshot})
 }
 
@@ -75,7 +92,7 @@ func (r *Raft) sendSnapshot(p *peer) {
 func (r *Raft) SnapshotFailed(id core.NodeID) {
 	if p := r.peer(id); p != nil && r.role == Leader && p.state == Snapshotting {
 		p.probe(p.match + 1)
-		p.waiting, p.active = true, false
+		p.waiting, p.active, p.hold = true, false, 0
 	}
 }
 

@@ -58,31 +58,29 @@ type Peer struct {
 	Next     core.Index // the next entry to send
 	Inflight int        // Appends with entries that it has not answered
 	Active   bool       // it answered since the check of the quorum before the last
-	Current  bool       // it has caught up: at the last check it held what had been committed before
 }
 
 // Status describes a replica.
 type Status struct {
-	ID           core.NodeID
-	Group        core.GroupID
-	Role         Role
-	Term         core.Term
-	Vote         core.NodeID
-	Leader       core.NodeID // zero: unknown
-	Commit       core.Index
-	Applied      core.Index
-	First        core.Index // the first entry that the log holds, or would hold
-	Last         core.Index
-	Durable      core.Index  // the last entry known to be on disk
-	Snapshot     core.Index  // of the newest snapshot recorded
-	ReadyToRead  bool        // leader that has committed an entry of its own term
-	Removed      bool        // it is no member any more, for good
-	Transfer     core.NodeID // to whom leadership is being handed over; zero: to nobody
-	Counted      bool        // leader that has checked its quorum: Peer.Active says something
-	Uncommitted  int         // bytes of proposals not yet committed
-	WaitingReads int
-	Membership   core.Membership
-	Peers        []Peer // all members, this replica included, ascending by ID
+	ID          core.NodeID
+	Group       core.GroupID
+	Role        Role
+	Term        core.Term
+	Vote        core.NodeID
+	Leader      core.NodeID // zero: unknown
+	Commit      core.Index
+	Applied     core.Index
+	First       core.Index // the first entry that the log holds, or would hold
+	Last        core.Index
+	Durable     core.Index  // the last entry known to be on disk
+	Snapshot    core.Index  // of the newest snapshot recorded
+	ReadyToRead bool        // leader that has committed an entry of its own term
+	Removed     bool        // it is no member any more, for good
+	Transfer    core.NodeID // to whom leadership is being handed over; zero: to nobody
+	Counted     bool        // leader that has checked its quorum: Peer.Active says something
+	Uncommitted int         // bytes of proposals not yet committed
+	Membership  core.Membership
+	Peers       []Peer // all members, this replica included, ascending by ID
 }
 
 // Status describes this replica as it is now.
@@ -94,16 +92,15 @@ func (r *Raft) Status() Status {
 		First: r.log.start.Index + 1, Last: r.log.last.Index, Durable: r.log.durable,
 		Snapshot: r.snapshot.Index,
 		Removed:  r.removed, Transfer: r.transfer.to, Counted: r.counted && r.role == Leader,
-		ReadyToRead:  r.role == Leader && r.commit >= r.noop,
-		Uncommitted:  r.uncommitted.bytes,
-		WaitingReads: r.reads.waiting.len(),
-		Membership:   r.newest(),
+		ReadyToRead: r.role == Leader && r.commit >= r.noop,
+		Uncommitted: r.uncommitted.bytes,
+		Membership:  r.newest(),
 	}
 	for i := range r.peers {
 		p := &r.peers[i]
 		s.Peers = append(s.Peers, Peer{
 			ID: p.id, Member: p.member, State: p.state, Match: p.match, Next: p.next,
-			Inflight: p.inflight.len(), Active: p.alive(), Current: p.current,
+			Inflight: p.inflight.len(), Active: p.alive(),
 		})
 	}
 	return s

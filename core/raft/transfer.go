@@ -16,7 +16,11 @@ type transfer struct {
 	age   int         // ticks since it began
 	asked bool        // the node was told to stand, since the last heartbeat
 	told  bool        // in this term, some node was told to stand: it may do so at any time
+	last  bool        // this leader is no member any more: see retire
 }
+
+// pending reports whether nothing can be proposed.
+func (t *transfer) pending() bool { return t.to != 0 || t.last }
 
 // Transfer hands leadership over to a voter, zero for the one that knows most. Until that is done,
 // or given up after ElectionTicks, nothing can be proposed, so that the node can catch up.
@@ -32,7 +36,7 @@ func (r *Raft) Transfer(to core.NodeID) error {
 	case to == 0:
 		p := r.successor()
 		if p == nil {
-			return fmt.Errorf("%w: no other voter answers", ErrTransfer)
+			return fmt.Errorf("%w: no other voter that may lead answers", ErrTransfer)
 		}
 		to = p.id
 	}
@@ -55,7 +59,7 @@ func (r *Raft) successor() *peer {
 	var best *peer
 	for i := range r.peers {
 		p := &r.peers[i]
-		if p.id == r.c.ID || p.member.Role&core.Voter == 0 || !p.alive() {
+		if p.id == r.c.ID || p.member.Role&core.Voter == 0 || !p.alive() || p.priority == never {
 			continue
 		}
 		if best == nil || p.match > best.match {
@@ -65,11 +69,13 @@ func (r *Raft) successor() *peer {
 	return best
 }
 
-// favour begins to hand leadership over to a voter that has caught up and had better lead.
+// favour begins to hand leadership over to a voter that has caught up and had better lead, unless
+// it was asked to and did not: while a node is waited for, nothing can be proposed.
 func (r *Raft) favour() {
 	best, priority := core.NodeID(0), uint64(r.c.Priority)
 	for i := range r.peers {
-		if p := &r.peers[i]; p.current && p.priority < priority && p.member.Role&core.Voter != 0 {
+		p := &r.peers[i]
+		if p.current && !p.declined && p.priority < priority && p.member.Role&core.Voter != 0 {
 			best, priority = p.id, p.priority
 		}
 	}
@@ -96,6 +102,7 @@ func (r *Raft) tickTransfer() {
 		return
 	}
 	if t.age++; t.age >= r.c.ElectionTicks {
+		r.peer(t.to).declined = true
 		*t = transfer{told: t.told}
 		return
 	}

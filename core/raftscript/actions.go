@@ -18,6 +18,7 @@ func limit(c *raft.Config, name string) *int {
 		"message-bytes": &c.MaxMessageBytes, "inflight": &c.MaxInflight,
 		"inflight-bytes": &c.MaxInflightBytes, "uncommitted-bytes": &c.MaxUncommittedBytes,
 		"apply-bytes": &c.MaxApplyBytes, "cache-bytes": &c.CacheBytes, "reads": &c.MaxReads,
+		"hold-bytes": &c.MaxHoldBytes, "hold-ticks": &c.MaxHoldTicks,
 	}[name]
 }
 

@@ -16,11 +16,14 @@ const (
 	OpClose   Op = 3 // forget the session
 )
 
+// MaxNumber bounds sessions and sequences, far beyond what there can be.
+const MaxNumber = 1<<63 - 1
+
 // Header stands in front of the command in the Data of a core.EntrySession.
 type Header struct {
 	Op       Op
-	Session  uint64 // the id; zero for OpOpen
-	Sequence uint64 // the command's number in its session, from 1 on; zero for other operations
+	Session  uint64 // the id, up to MaxNumber; zero for OpOpen
+	Sequence uint64 // the command's number in its session, 1 … MaxNumber; zero for other operations
 	Done     uint64 // the client has the replies to all commands up to this one
 }
 
@@ -57,7 +60,7 @@ func Decode(src []byte) (Header, []byte, error) {
 		*field, src = v, src[n:]
 	}
 	if (h.Op == OpOpen) != (h.Session == 0) || (h.Op == OpCommand) != (h.Sequence > 0) ||
-		h.Done > 0 && h.Done >= h.Sequence {
+		h.Done > 0 && h.Done >= h.Sequence || max(h.Session, h.Sequence) > MaxNumber {
 		return Header{}, nil, fmt.Errorf("%w: fields that do not go together: %+v", ErrHeader, h)
 	}
 	return h, src, nil

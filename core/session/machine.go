@@ -3,6 +3,7 @@ package session
 import (
 	"encoding/binary"
 	"fmt"
+	"strings"
 
 	"github.com/tidelock-raft/tidelock/core"
 )
@@ -20,6 +21,10 @@ const (
 	// CodeHeader: the entry does not say what it wants.
 	CodeHeader = "session_header"
 )
+
+// CodeReply stands for a reply beyond MaxValueBytes, which no snapshot could hold. The command was
+// carried out.
+const CodeReply = "session_reply"
 
 // Machine is a state machine with sessions in front of it. It is used as the machine in it is.
 type Machine struct {
@@ -103,17 +108,18 @@ func (m *Machine) session(dst []core.Result, e *core.Entry) ([]core.Result, erro
 	return m.command(dst, e, s, h, command)
 }
 
-// command carries out a command that is new and answers one that is not.
+// command carries out a command that is new and answers one that is not. One that is too far ahead
+// leaves no trace in the session.
 func (m *Machine) command(
 	dst []core.Result, e *core.Entry, s *session, h Header, command []byte,
 ) ([]core.Result, error) {
-	m.table.use(s, e, h.Done)
-	switch {
-	case h.Sequence <= s.done:
-		return append(dst, failure(CodeDone, "the client has the reply to that command")), nil
-	case h.Sequence > s.done+MaxWindow:
+	if done := max(s.done, h.Done); h.Sequence > done+MaxWindow {
 		return append(dst, failure(CodeWindow,
-			fmt.Sprintf("command %d is too far ahead of %d", h.Sequence, s.done))), nil
+			fmt.Sprintf("command %d is too far ahead of %d", h.Sequence, done))), nil
+	}
+	m.table.use(s, e, h.Done)
+	if h.Sequence <= s.done {
+		return append(dst, failure(CodeDone, "the client has the reply to that command")), nil
 	}
 	i, found := s.find(h.Sequence)
 	if found && s.replies[i].pending {
@@ -149,15 +155,31 @@ func (m *Machine) flush(dst []core.Result) error {
 		return err
 	}
 	for i, p := range m.places {
-		dst[p.at] = results[i]
 		if p.session != nil {
+			results[i] = bounded(results[i])
 			m.table.keep(p.session, p.sequence, results[i])
 		}
+		dst[p.at] = results[i]
 	}
 	clear(results)
 	clear(m.staged)
 	m.inners, m.staged, m.places = results[:0], m.staged[:0], m.places[:0]
 	return nil
+}
+
+// bounded is a result as a session keeps it, and as its client is told from the first time on.
+func bounded(r core.Result) core.Result {
+	switch f := r.Failure; {
+	case f != nil && max(len(f.Code), len(f.Message)) > MaxFailureBytes:
+		clip := func(s string) string { return strings.Clone(s[:min(len(s), MaxFailureBytes)]) }
+		return failure(clip(f.Code), clip(f.Message))
+	case f != nil:
+		r.Value = nil // a snapshot has room for one of the two
+	case len(r.Value) > MaxValueBytes:
+		return failure(CodeReply, fmt.Sprintf("carried out, but the reply has %d bytes, limit %d",
+			len(r.Value), MaxValueBytes))
+	}
+	return r
 }
 
 func failure(code, message string) core.Result {

@@ -5,8 +5,12 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
+	"reflect"
+	"runtime"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/tidelock-raft/tidelock/core"
@@ -224,12 +228,19 @@ func TestAnyHistoryAgainstTwin(t *testing.T) {
 		inner := &tape{}
 		m, twin := Wrap(inner), newTwin()
 		var got, want []string
+		early, before := m.freeze(t), body(t, m)
 		for lo := 0; lo < len(entries); {
 			hi := min(lo+1+rng.IntN(40), len(entries))
 			got = append(got, apply(t, m, entries[lo:hi]...)...)
 			if rng.IntN(4) == 0 {
 				inner = &tape{}
 				m = restored(t, m, inner)
+			}
+			if rng.IntN(4) == 0 {
+				if !bytes.Equal(early(), before) {
+					t.Fatalf("seed %d: a frozen state has changed", seed)
+				}
+				early, before = m.freeze(t), body(t, m)
 			}
 			lo = hi
 		}
@@ -251,16 +262,24 @@ func TestAnyHistoryAgainstTwin(t *testing.T) {
 
 func body(t testing.TB, m *Machine) []byte {
 	t.Helper()
+	return m.freeze(t)()
+}
+
+// freeze takes a snapshot and returns what writes it.
+func (m *Machine) freeze(t testing.TB) func() []byte {
+	t.Helper()
 	s, err := m.Snapshot()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Release()
-	var b bytes.Buffer
-	if n, err := s.WriteTo(&b); err != nil || n != int64(b.Len()) {
-		t.Fatalf("wrote %d of %d bytes: %v", n, b.Len(), err)
+	return func() []byte {
+		defer s.Release()
+		var b bytes.Buffer
+		if n, err := s.WriteTo(&b); err != nil || n != int64(b.Len()) {
+			t.Fatalf("wrote %d of %d bytes: %v", n, b.Len(), err)
+		}
+		return b.Bytes()
 	}
-	return b.Bytes()
 }
 
 func restored(t testing.TB, m *Machine, inner *tape) *Machine {
@@ -353,6 +372,80 @@ func TestFormatIsAsRecorded(t *testing.T) {
 	}
 }
 
+// TestGreatestNumbersAreRestored: what a client can write into a header, a snapshot can hold.
+func TestGreatestNumbersAreRestored(t *testing.T) {
+	w, m := &writer{}, Wrap(&tape{})
+	apply(t, m, w.open(), w.open())
+	got := apply(t, m, w.call(1, math.MaxUint64, math.MaxUint64-1, "a"),
+		w.call(1<<63, 1, 0, "b"),
+		w.call(1, MaxNumber, 1, "far"), w.call(1, 2, 0, "c"), // the one before has left no trace
+		w.call(1, MaxNumber, MaxNumber-1, "d"), w.call(2, MaxNumber, MaxNumber-MaxWindow, "e"))
+	want := []string{CodeHeader, CodeHeader, CodeWindow, "1", "2", "3"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	restored(t, m, &tape{})
+}
+
+// fixed is a machine that answers every command alike.
+type fixed struct {
+	tape
+	result core.Result
+}
+
+func (m *fixed) Apply(dst []core.Result, entries []core.Entry) ([]core.Result, error) {
+	for range entries {
+		dst = append(dst, m.result)
+	}
+	return dst, nil
+}
+
+// TestGreatestRepliesAreRestored: what a machine can answer, a snapshot can hold, and the client
+// hears the same each time.
+func TestGreatestRepliesAreRestored(t *testing.T) {
+	long := strings.Repeat("x", MaxFailureBytes+1)
+	clipped := failure(long[1:], long[1:])
+	for what, c := range map[string]struct{ got, want core.Result }{
+		"words":     {failure(long, long), clipped},
+		"message":   {failure("code", long), failure("code", long[1:])},
+		"no longer": {clipped, clipped},
+		"both":      {core.Result{Value: []byte("v"), Failure: clipped.Failure}, clipped},
+		"value": {core.Result{Value: make([]byte, MaxValueBytes+1)}, failure(CodeReply,
+			"carried out, but the reply has 67108865 bytes, limit 67108864")},
+	} {
+		w, m := &writer{}, Wrap(&fixed{result: c.got})
+		apply(t, m, w.open())
+		entries := []core.Entry{w.call(1, 1, 0, "a"), w.call(1, 1, 0, "a")}
+		results, err := m.Apply(nil, entries)
+		if err != nil || !reflect.DeepEqual(results, []core.Result{c.want, c.want}) {
+			t.Errorf("%s: got another result, %v", what, err)
+		}
+		restored(t, m, &tape{})
+	}
+}
+
+// TestSnapshotFreezesAtOnce: it copies no reply, and what comes later does not show in it.
+func TestSnapshotFreezesAtOnce(t *testing.T) {
+	const size = 1 << 20
+	w, m := &writer{}, Wrap(&fixed{result: core.Result{Value: bytes.Repeat([]byte("v"), size)}})
+	apply(t, m, w.open())
+	for n := range uint64(32) {
+		apply(t, m, w.call(1, n+1, 0, "a"))
+	}
+	want := body(t, m)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	early := m.freeze(t)
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; took > size {
+		t.Errorf("it took %d bytes to freeze 32 replies of %d", took, size)
+	}
+	apply(t, m, w.call(1, 33, 30, "b"), w.open(), w.call(1, 34, 33, "c"))
+	if !bytes.Equal(early(), want) {
+		t.Error("later commands show in a snapshot")
+	}
+}
+
 func TestCommandAllocatesLittle(t *testing.T) {
 	w, m := &writer{}, Wrap(&nothing{})
 	apply(t, m, w.open())
@@ -406,6 +499,10 @@ func BenchmarkApply(b *testing.B) {
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte{2, 0xac, 2, 5, 4, 'x'})
 	f.Add([]byte{1, 0, 0, 0})
+	greatest, _ := Header{OpCommand, MaxNumber, MaxNumber, MaxNumber - 1}.AppendBinary(nil)
+	f.Add(greatest)
+	beyond, _ := Header{OpCommand, 1, math.MaxUint64, math.MaxUint64 - 1}.AppendBinary(nil)
+	f.Add(beyond)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		h, rest, err := Decode(data)
 		if err != nil {
@@ -421,6 +518,9 @@ func FuzzDecode(f *testing.F) {
 
 func FuzzRestore(f *testing.F) {
 	f.Add([]byte(golden))
+	w, m := &writer{}, Wrap(&tape{})
+	apply(f, m, w.open(), w.call(1, MaxNumber, MaxNumber-1, "a"))
+	f.Add(body(f, m))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m := Wrap(&tape{})
 		if m.Restore(bytes.NewReader(data)) == nil {

@@ -12,11 +12,15 @@ import (
 // magic begins every snapshot.
 const magic = "TLOCKSE1"
 
-// Limits of what Restore reads.
+// Limits of the replies that are kept. They are part of what is replicated: every replica has to
+// keep the same.
 const (
-	maxFailureBytes = 64 << 10
-	maxValueBytes   = 64 << 20
+	MaxFailureBytes = 64 << 10 // of a failure's code, and of its message; what is beyond is cut off
+	MaxValueBytes   = 64 << 20 // a longer one is replaced by CodeReply
 )
+
+// flushBytes is how much of the sessions is encoded before it is written.
+const flushBytes = 64 << 10
 
 // Snapshot implements core.StateMachine: the sessions, then what the inner machine writes.
 //
@@ -35,38 +39,64 @@ func (m *Machine) Snapshot() (core.Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &snapshot{m.table.append([]byte(magic)), inner}, nil
+	return &snapshot{m.table.freeze(), inner}, nil
 }
 
 // snapshot is a frozen table and a frozen state.
 type snapshot struct {
-	head []byte
+	sessions []session // in order of their last use
 	core.Snapshot
+}
+
+// freeze copies the table, but for the replies, of which there may be millions: each session copies
+// its own when it is used next.
+func (t *table) freeze() []session {
+	sessions := make([]session, 0, len(t.byID))
+	for s := t.oldest; s != nil; s = s.newer {
+		s.frozen = true
+		sessions = append(sessions, session{
+			id: s.id, index: s.index, time: s.time, done: s.done, replies: s.replies,
+		})
+	}
+	return sessions
 }
 
 // WriteTo implements core.Snapshot.
 func (s *snapshot) WriteTo(w io.Writer) (int64, error) {
-	n, err := w.Write(s.head)
-	if err != nil {
-		return int64(n), err
+	buf := binary.AppendUvarint([]byte(magic), uint64(len(s.sessions)))
+	written := int64(0)
+	flush := func(atLeast int) error {
+		if len(buf) < atLeast {
+			return nil
+		}
+		n, err := w.Write(buf)
+		written += int64(n)
+		buf = buf[:0]
+		return err
 	}
-	more, err := s.Snapshot.WriteTo(w)
-	return int64(n) + more, err
-}
-
-func (t *table) append(dst []byte) []byte {
-	dst = binary.AppendUvarint(dst, uint64(len(t.byID)))
-	for s := t.oldest; s != nil; s = s.newer {
-		dst = binary.AppendUvarint(dst, s.id)
-		dst = binary.AppendUvarint(dst, uint64(s.index))
-		dst = binary.AppendVarint(dst, s.time)
-		dst = binary.AppendUvarint(dst, s.done)
-		dst = binary.AppendUvarint(dst, uint64(len(s.replies)))
-		for i := range s.replies {
-			dst = s.replies[i].append(dst)
+	for i := range s.sessions {
+		buf = s.sessions[i].append(buf)
+		for k := range s.sessions[i].replies {
+			buf = s.sessions[i].replies[k].append(buf)
+			if err := flush(flushBytes); err != nil {
+				return written, err
+			}
 		}
 	}
-	return dst
+	if err := flush(0); err != nil {
+		return written, err
+	}
+	n, err := s.Snapshot.WriteTo(w)
+	return written + n, err
+}
+
+// append encodes all of a session but its replies.
+func (s *session) append(dst []byte) []byte {
+	dst = binary.AppendUvarint(dst, s.id)
+	dst = binary.AppendUvarint(dst, uint64(s.index))
+	dst = binary.AppendVarint(dst, s.time)
+	dst = binary.AppendUvarint(dst, s.done)
+	return binary.AppendUvarint(dst, uint64(len(s.replies)))
 }
 
 func (r *reply) append(dst []byte) []byte {
@@ -108,8 +138,8 @@ func (d *decoder) table() table {
 		d.fail("got magic %q, want %q", got, magic)
 	}
 	for n := d.uvarint(MaxSessions); n > 0 && d.err == nil; n-- {
-		s := &session{id: d.uvarint(1<<63 - 1), index: core.Index(d.uvarint(1<<63 - 1))}
-		s.time, s.done = d.varint(), d.uvarint(1<<63-1)
+		s := &session{id: d.uvarint(MaxNumber), index: core.Index(d.uvarint(MaxNumber))}
+		s.time, s.done = d.varint(), d.uvarint(MaxNumber)
 		if t.byID[s.id] != nil || t.newest != nil && t.newest.index >= s.index {
 			d.fail("session %d is out of order", s.id)
 		}
@@ -124,13 +154,13 @@ func (d *decoder) table() table {
 func (d *decoder) replies(t *table, s *session) {
 	last := s.done
 	for n := d.uvarint(MaxWindow); n > 0 && d.err == nil; n-- {
-		r := reply{sequence: d.uvarint(1<<63 - 1)}
+		r := reply{sequence: d.uvarint(MaxNumber)}
 		switch failed := d.bytes(1); {
 		case d.err != nil:
 		case failed[0] == 0:
-			r.result.Value = d.sized(maxValueBytes)
+			r.result.Value = d.sized(MaxValueBytes)
 		case failed[0] == 1:
-			code, message := d.sized(maxFailureBytes), d.sized(maxFailureBytes)
+			code, message := d.sized(MaxFailureBytes), d.sized(MaxFailureBytes)
 			r.result.Failure = &core.Failure{Code: string(code), Message: string(message)}
 		default:
 			d.fail("kind of reply %d", failed[0])

@@ -47,6 +47,7 @@ type session struct {
 	time         int64      // of that entry
 	done         uint64
 	replies      []reply
+	frozen       bool    // a snapshot has these very replies: they must not change
 	front        []reply // where replies began, gone ago
 	gone         int
 	older, newer *session
@@ -76,6 +77,9 @@ func (t *table) open(e *core.Entry) *session {
 
 // use notes that a session was used, and that its client has all replies up to done.
 func (t *table) use(s *session, e *core.Entry, done uint64) {
+	if s.frozen {
+		s.replies, s.front, s.gone, s.frozen = slices.Clone(s.replies), nil, 0, false
+	}
 	t.digest ^= s.sum()
 	t.unlink(s)
 	s.index, s.time, s.done = e.Index, e.Time, max(s.done, done)

@@ -24,6 +24,7 @@ func Checkers(w *World) []Observer {
 		newOnceChecker(applied),
 		newOrderChecker(s.w),
 		newReadsChecker(applied),
+		newBoundedChecker(s.w),
 		newLinearizableChecker(s.w),
 		newReplayChecker(applied),
 		newInvariantChecker(s.w),

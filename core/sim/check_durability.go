@@ -64,7 +64,6 @@ type acknowledgedChecker struct {
 	s     *shadow
 	index core.Index // the greatest that was acknowledged
 	at    core.Position
-	host  *Host // that acknowledged it
 }
 
 func newAcknowledgedChecker(s *shadow) Observer { return &acknowledgedChecker{s: s} }
@@ -74,7 +73,7 @@ func (c *acknowledgedChecker) Ended(op *Operation) {
 	if op.Query || op.Fate != Acked || op.Reply.Index <= c.index {
 		return
 	}
-	c.index, c.host = op.Reply.Index, c.s.w.Host(op.Host)
+	c.index = op.Reply.Index
 	if c.at = c.s.committed(c.index); c.index > c.s.commit {
 		c.s.w.Fail("acknowledged", "%s %v is acknowledged at %d; committed is %d",
 			op.Name, op.Args, c.index, c.s.commit)
@@ -86,7 +85,7 @@ func (c *acknowledgedChecker) Checkpoint() {
 	if c.at.Index == 0 {
 		return
 	}
-	if at, ok := c.s.quorum(c.host, c.index, 0); !ok || at != c.at {
+	if !c.s.held(c.at, c.s.newest) {
 		c.s.w.Fail("acknowledged", "%v was acknowledged, and no quorum holds it", c.at)
 	}
 }

@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/anishathalye/porcupine"
-
-	"github.com/tidelock-raft/tidelock/core"
 )
 
 // linearizableChecker: the history of each register, as its clients saw it, is linearizable
@@ -39,7 +37,7 @@ func (c *linearizableChecker) Checkpoint() {
 	byKey, order := map[string][]porcupine.Operation{}, []string{}
 	for _, op := range c.w.History {
 		asked, ok := parse(op.Data)
-		stale := op.Query && (op.Level != core.Linearizable || op.maybe())
+		stale := op.Query && (!c.w.linearizable(op) || op.maybe())
 		if !ok || op.Fate == Refused || stale || !modelled(op) {
 			continue
 		}

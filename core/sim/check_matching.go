@@ -36,7 +36,7 @@ func (c *matchingChecker) Sent(h *Host, m *core.Message) {
 
 // note enters an entry that a host has, behind one of term before.
 func (s *shadow) note(h *Host, before core.Term, e *core.Entry) {
-	was := s.book.enter(before, e)
+	was := s.book.enter(before, e, s.w.now)
 	switch {
 	case was == nil:
 	case was.before != before:

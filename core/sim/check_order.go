@@ -8,11 +8,18 @@ import (
 
 // orderChecker: the log respects real time (Herlihy and Wing, linearizability): an operation that
 // is called after another was answered stands behind it. A command has a greater index than every
-// answer before its call, and a linearizable query sees no less than them.
+// answer before its call, and a linearizable query sees no less than them, nor does one under a
+// lease as long as clocks keep to their bound.
 type orderChecker struct {
 	Bystander
 	w        *World
 	answered []answered // ascending in both
+}
+
+// linearizable reports whether a query has to be, as far as its level and the clocks are concerned.
+func (w *World) linearizable(op *Operation) bool {
+	return op.Level == core.Linearizable ||
+		op.Level == core.Lease && (w.broken == 0 || op.Return < w.broken)
 }
 
 // answered says that from an instant on a client knew of an index.
@@ -25,7 +32,7 @@ func newOrderChecker(w *World) Observer { return &orderChecker{w: w} }
 
 // Ended implements Observer.
 func (c *orderChecker) Ended(op *Operation) {
-	if op.Fate != Acked || op.Query && op.Level != core.Linearizable {
+	if op.Fate != Acked || op.Query && !c.w.linearizable(op) {
 		return
 	}
 	index := op.Reply.Index

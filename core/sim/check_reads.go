@@ -7,9 +7,9 @@ import (
 )
 
 // readsChecker: every query, stale ones too, tells what its register held at the index that the
-// answer names, by a model that goes through the log; and a replica does not go back: who asks
-// after an answer sees no less, while the same node runs. Commands have to agree with the model
-// likewise.
+// answer names, by a model that goes through the log, which is no less than what was asked for; and
+// a replica does not go back: who asks after an answer sees no less, while the same node runs.
+// Commands have to agree with the model likewise.
 type readsChecker struct {
 	Bystander
 	applied *appliedChecker
@@ -46,6 +46,10 @@ func (c *readsChecker) Ended(op *Operation) {
 	if least := floor(seen, op.Call); op.Reply.Index < least {
 		c.applied.s.w.Fail("reads", "%s %v at host %d shows index %d, after %d was shown",
 			op.Name, op.Args, op.Host, op.Reply.Index, least)
+	}
+	if op.Reply.Index < op.AtLeast {
+		c.applied.s.w.Fail("reads", "%s %v at host %d shows index %d, at least %d was asked for",
+			op.Name, op.Args, op.Host, op.Reply.Index, op.AtLeast)
 	}
 	c.seen[op.Host] = rise(seen, op.Return, op.Reply.Index)
 	c.queries = append(c.queries, op)

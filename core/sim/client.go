@@ -18,6 +18,7 @@ type Client struct {
 	// session is the id of the client's session, zero if it has none; sequence is of its last command.
 	session, sequence uint64
 	seen              map[string]any // the newest values of keys that it was told
+	newest            core.Index     // that it was told of
 	// Next draws the next operation: its name, arguments and kind; nil: the client rests again.
 	Next func(c *Client) *Operation
 	// Wait draws how long the client rests between operations, Patience is how long it waits for an
@@ -74,8 +75,10 @@ func (c *Client) ask() {
 	c.w.After(c.Patience, func() { c.w.giveUp(op) })
 }
 
-// learn remembers the value of a register, which makes it likely that cas succeeds.
+// learn remembers the value of a register, which makes it likely that cas succeeds, and how far the
+// log was.
 func (c *Client) learn(op *Operation) {
+	c.newest = max(c.newest, op.Reply.Index)
 	if asked, ok := parse(op.Data); ok && asked.name == "get" && op.Fate == Acked {
 		if key, ok := asked.args[0].(string); ok {
 			c.seen[key] = decoded(op.told())
@@ -100,7 +103,10 @@ func (w *World) Ask(op *Operation, then func()) {
 
 func (w *World) submit(op *Operation, then func()) {
 	op.then = then
-	w.Host(op.Host).Submit(op.request(&waiter{w, op, then}))
+	h := w.Host(op.Host)
+	op.clock = h.Now()
+	op.waits = op.AtLeast > 0 && h.Up() && h.Status().AppliedIndex < op.AtLeast
+	h.Submit(op.request(&waiter{w, op, then}))
 }
 
 // waiter is told what became of an operation.

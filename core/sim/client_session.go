@@ -43,6 +43,7 @@ func (o *Operation) request(caller core.Caller) core.Request {
 	switch {
 	case o.Query:
 		q.Kind, q.Level = core.RequestQuery, o.Level
+		q.AtLeast, q.MaxStale = o.AtLeast, int64(o.MaxStale)
 	case o.Open:
 		q.Kind = core.RequestSession
 	case o.Session != 0:

@@ -37,6 +37,7 @@ func Draw(seed uint64, base Options) Options {
 	pick(&e.ForwardTicks, d.one(50, 200, 500))
 	pick(&e.DigestEvery, d.one(4, 16, 64))
 	pick(&e.DigestTicks, d.one(10, 20, 100))
+	pick(&e.ClockDriftPPM, d.one(0, 1_000, 50_000, 50_000))
 	election := d.one(10, 20, 50)
 	drawn := raft.Config{
 		ElectionTicks: election, HeartbeatTicks: max(election/d.one(3, 5, 10), 1),
@@ -63,11 +64,11 @@ func (o Options) String() string {
 	r, e := &o.Engine.Raft, &o.Engine
 	return fmt.Sprintf("seed=%d nodes=%d clients=%d wait=%.3fs span=%.3fs segment=%d chunk=%d "+
 		"election=%d heartbeat=%d snapshot=%d tail=%d forward=%d digest=%d/%d message=%d "+
-		"inflight=%d uncommitted=%d apply=%d cache=%d",
+		"inflight=%d uncommitted=%d apply=%d cache=%d drift=%d",
 		o.Seed, o.Nodes, o.Clients, seconds(o.Wait), seconds(o.Span), o.SegmentBytes, o.ChunkBytes,
 		r.ElectionTicks, r.HeartbeatTicks, e.SnapshotEntries, e.TailEntries, e.ForwardTicks,
 		e.DigestEvery, e.DigestTicks, r.MaxMessageBytes, r.MaxInflight, r.MaxUncommittedBytes,
-		r.MaxApplyBytes, r.CacheBytes)
+		r.MaxApplyBytes, r.CacheBytes, e.ClockDriftPPM)
 }
 
 // Schedule is the faults of a run, in order of their beginning.
@@ -158,7 +159,10 @@ func rated(most float64) func(d *drawer, f *Fault) {
 	return func(d *drawer, f *Fault) { f.Rate = d.rate(most) }
 }
 
-func (d *drawer) host() core.NodeID { return core.NodeID(1 + d.rng.IntN(d.options.Nodes)) }
+// host draws who is struck: beyond the hosts that there are at first, those that have joined.
+func (d *drawer) host() core.NodeID {
+	return core.NodeID(1 + d.rng.IntN(d.options.Nodes+2))
+}
 
 // two draws the ends of a link.
 func (d *drawer) two() (core.NodeID, core.NodeID) {

@@ -55,8 +55,18 @@ const (
 	FaultMisread     // reads bring the bytes of another place: Rate
 	FaultFlip        // reads bring a bit flipped: Rate
 	FaultMissing     // the process ends, and a file is gone: Number
-	FaultWipe        // the process ends, and the disk is gone for good
-	faultKinds       = iota + 1
+	FaultWipe        // the process ends, and the disk is lost: Number says whether it comes back empty
+	FaultLostWrite   // the process ends, and a sector does not hold what was written: Number
+	FaultStrayWrite  // the process ends, and a sector holds what was meant for another: Number
+
+	FaultJoin     // a node joins, as a voter to be or as a learner: Number
+	FaultPromote  // a learner is to vote
+	FaultDemote   // a voter becomes a learner: Number says whether that is forced
+	FaultRemove   // a node is removed: Number says whether that is forced
+	FaultReplace  // a node is gone for good, and another takes its place: Number says where
+	FaultMove     // a node is found elsewhere
+	FaultTransfer // leadership is handed over: Number says to whom
+	faultKinds    = iota + 1
 )
 
 // Fault is one thing that goes wrong, as data: it can be printed, left out, and made to happen
@@ -150,6 +160,12 @@ func (w *World) Inflict(faults ...Fault) {
 func (w *World) begin(f Fault) {
 	c := &classes[f.Kind]
 	a := &active{Fault: f}
+	if f.Node != 0 {
+		a.Node = w.struck(f.Node).ID
+	}
+	if f.Peer != 0 {
+		a.Peer = w.struck(f.Peer).ID
+	}
 	if a.Node == 0 && c.frame == nil || f.Kind == FaultIsolate && a.Node == 0 {
 		leader := w.Leader()
 		if leader == nil {

@@ -14,6 +14,7 @@ type frame struct {
 	kind        core.MessageKind
 	bytes       []byte
 	incarnation uint32 // of the receiver when it was sent
+	change      bool   // it asks for a change, if anything is passed on
 	delay       core.Instant
 	lost        bool
 	repeated    bool
@@ -116,7 +117,7 @@ func drawBridge(d *drawer, f *Fault) {
 
 // split cuts between the sides; a host that is the bridge is on both.
 func split(n *Network, a *active, f *frame) {
-	side := func(id core.NodeID) uint64 { return a.Number >> (id - 1) & 1 }
+	side := func(id core.NodeID) uint64 { return n.w.bit(a.Number, id) }
 	if side(f.from) != side(f.to) && f.from != a.Peer && f.to != a.Peer {
 		f.lost = true
 		n.w.fired(a.Kind)

@@ -96,7 +96,7 @@ func drawSet(d *drawer, f *Fault) { f.Number = 1 + d.rng.Uint64N(uint64(1)<<d.op
 
 func powerAll(w *World, a *active) {
 	for _, h := range w.Hosts {
-		if a.Number>>(h.ID-1)&1 != 0 && h.Up() {
+		if w.bit(a.Number, h.ID) != 0 && h.Up() {
 			w.fired(a.Kind)
 			h.Power()
 		}
@@ -105,7 +105,7 @@ func powerAll(w *World, a *active) {
 
 func reviveAll(w *World, a *active) {
 	for _, h := range w.Hosts {
-		if a.Number>>(h.ID-1)&1 != 0 {
+		if w.bit(a.Number, h.ID) != 0 {
 			h.revive()
 		}
 	}
@@ -128,7 +128,17 @@ func drawDrift(d *drawer, f *Fault) {
 
 func drift(w *World, a *active) {
 	w.fired(a.Kind)
+	w.breaks(max(a.Rate, -a.Rate))
 	w.Host(a.Node).Clock.pace(w.now, a.Rate)
+}
+
+// breaks notes that a clock is wrong by so much: if that is more than was promised, leases are
+// worth nothing from now on, and everything else is worth what it was.
+func (w *World) breaks(rate float64) {
+	promised := w.Options.Engine.ClockDriftPPM
+	if w.broken == 0 && promised > 0 && rate*1e6 > float64(promised) {
+		w.broken = w.now
+	}
 }
 
 func undrift(w *World, a *active) { w.Host(a.Node).Clock.pace(w.now, 0) }
@@ -147,6 +157,7 @@ func jump(w *World, a *active) {
 func suspend(w *World, a *active) {
 	h := w.Host(a.Node)
 	w.fired(a.Kind)
+	w.breaks(1)
 	h.Clock.suspend(w.now, a.Until-a.At)
 	h.Pause(a.Until - a.At)
 }

@@ -32,6 +32,7 @@ func TestEverythingIsReached(t *testing.T) {
 	for s := range State(states) {
 		for seed := uint64(1); seed <= 10 && total.States[s] == 0; seed++ {
 			o := Options{Seed: seed, Clients: 4, Span: 16 * Second, Schedule: rare(s)}
+			o.Engine.ClockDriftPPM = 1000
 			run(o)
 		}
 	}
@@ -60,6 +61,25 @@ func rare(s State) Schedule {
 			f := at(FaultPowerInside, 7*i, 7*i+2)
 			f.Number = uint64(i)%4 + 1
 			list = append(list, f)
+		}
+	case StateRefilled:
+		lost, next := at(FaultWipe, 5, 15), at(FaultIsolate, 80, 100)
+		lost.Node, lost.Number = 2, 1
+		list = append(list, lost, next)
+	case StateInherited, StateDismissed:
+		slow := at(FaultDelay, 0, 160)
+		slow.Span = 30 * Millisecond
+		list = append(list, slow)
+		for i := range core.Instant(10) {
+			less, more := at(FaultDemote, 15*i, 15*i+5), at(FaultPromote, 15*i+7, 15*i+12)
+			less.Node, less.Number = core.NodeID(i%3+1), 2
+			list = append(list, less, at(FaultIsolate, 15*i+1, 15*i+6), more,
+				at(FaultIsolate, 15*i+8, 15*i+13))
+		}
+		if s == StateDismissed {
+			gone := at(FaultRemove, 10, 60)
+			gone.Node, gone.Number = 3, 2
+			list = Schedule{gone}
 		}
 	default:
 		for i := range core.Instant(10) {

@@ -12,6 +12,7 @@ var groups = []struct {
 	first FaultKind
 }{
 	{"network", FaultDelay}, {"process", FaultKill}, {"clock", FaultDrift}, {"disk", FaultReadError},
+	{"membership", FaultJoin},
 }
 
 // Groups names what faults concern.

@@ -8,10 +8,13 @@ type Operation struct {
 	ID     uint64
 	Query  bool
 	Level  core.ReadLevel // of a query
-	Name   string         // of the command or query
-	Args   []any
-	Data   []byte // what is sent; made of Name and Args if nil
-	Open   bool   // it opens a session
+	// AtLeast and MaxStale are as in core.Request.
+	AtLeast  core.Index
+	MaxStale core.Instant
+	Name     string // of the command or query
+	Args     []any
+	Data     []byte // what is sent; made of Name and Args if nil
+	Open     bool   // it opens a session
 	// Session and Sequence name a command of a session, which is asked for again, elsewhere, until
 	// there is an answer: it is carried out once.
 	Session, Sequence uint64
@@ -20,7 +23,9 @@ type Operation struct {
 	Return            core.Instant // zero: not yet, or never
 	Reply             core.Reply
 	Fate              Fate
-	tries             int // sent again
+	tries             int          // sent again
+	waits             bool         // the host had not applied the entry at AtLeast when it was asked
+	clock             core.Instant // that the host showed when it was asked
 	then              func()
 }
 

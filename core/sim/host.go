@@ -35,8 +35,15 @@ type Host struct {
 	stalled     core.Instant // until when its disk stands still
 	suspect     bool         // its disk was damaged
 	rotten      bool         // and it cannot be started any more
-	wrote       extents
-	busy        map[node.Lane]core.Instant
+	forgot      *forgotten   // since its disk was lost, until it has been fed; or nil
+	born        uint32       // the incarnation before which frames were for another disk
+
+	begins    core.Membership // that its group begins with
+	addr      core.Addr       // where it is found
+	former    []core.Addr     // where it was found before
+	successor *Host           // that was added in its place
+	wrote     extents
+	busy      map[node.Lane]core.Instant
 
 	// DiskFault, if set, is asked before each operation of the disk, as in vfs.NewFaulty.
 	DiskFault func(vfs.Op) error
@@ -45,7 +52,7 @@ type Host struct {
 }
 
 func newHost(w *World, id core.NodeID) *Host {
-	h := &Host{ID: id, w: w, wrote: extents{}, Disk: vfs.NewMemory(w.disk.Uint64())}
+	h := &Host{ID: id, w: w, wrote: extents{}, Disk: w.newDisk(), addr: address(id, 0)}
 	h.Takes = h.usual
 	return h
 }
@@ -111,7 +118,7 @@ func (h *Host) open() error {
 	settings.Raft.Seed = h.w.schedule.Uint64()
 	h.handler, err = node.NewHandler(node.Config{
 		Engine: settings, Cluster: 1,
-		Groups: []node.Group{{ID: core.DefaultGroup, Members: h.w.Options.members()}},
+		Groups: []node.Group{{ID: core.DefaultGroup, Members: h.begins}},
 		Store:  &watchedStore{store, h}, Snapshots: snapshots, Clock: h,
 		Log: quiet, ChunkBytes: h.w.Options.ChunkBytes,
 		Machine: func(core.GroupID) (core.StateMachine, error) {
@@ -134,7 +141,7 @@ func (h *Host) Power() { h.stop(StopPower); h.Disk = h.Disk.Crash() }
 
 // Wipe gives a host that is down a new, empty disk.
 func (h *Host) Wipe() {
-	h.Disk = vfs.NewMemory(h.w.disk.Uint64())
+	h.Disk, h.wrote = h.w.newDisk(), extents{}
 	h.w.tell(func(o Observer) { o.Wiped(h) })
 }
 
@@ -144,6 +151,9 @@ func (h *Host) Pause(span core.Instant) { h.paused = max(h.paused, h.w.now+span)
 func (h *Host) stop(how StopKind) {
 	if h.handler == nil {
 		return
+	}
+	if h.forgot != nil {
+		h.rotten, h.forgot = true, nil // fed in part, it must not come back: see core/raft/blank.go
 	}
 	h.w.record(traceStop, h.ID, uint64(how))
 	h.w.tell(func(o Observer) { o.Stopped(h, how) })
@@ -241,7 +251,7 @@ func (h *Host) tick() {
 }
 
 // Send implements core.Transport.
-func (h *Host) Send(_ core.Addr, messages []core.Message) { h.w.Net.send(h, messages) }
+func (h *Host) Send(to core.Addr, messages []core.Message) { h.w.Net.send(h, to, messages) }
 
 // Close implements core.Transport.
 func (h *Host) Close() error { return nil }

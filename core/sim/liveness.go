@@ -41,7 +41,7 @@ func (w *World) recover() error {
 	if err := w.calm(chosen); err != nil {
 		return err
 	}
-	all := w.sound()
+	all := w.among(w.sound())
 	w.heal(all)
 	if err := w.converge(all); err != nil {
 		return err
@@ -55,11 +55,23 @@ func (w *World) sound() []*Host {
 	return slices.DeleteFunc(slices.Clone(w.Hosts), func(h *Host) bool { return h.suspect })
 }
 
-// majority draws a majority of the hosts, among those that are sound.
+// majority draws members that can decide, whichever membership is in force, among those that are
+// sound.
 func (w *World) majority() []*Host {
-	sound := w.sound()
+	rules := w.rules()
+	sound := slices.DeleteFunc(w.sound(), func(h *Host) bool {
+		return !slices.ContainsFunc(rules, func(m core.Membership) bool {
+			_, member := m.Find(h.ID)
+			return member
+		})
+	})
 	w.schedule.Shuffle(len(sound), func(i, k int) { sound[i], sound[k] = sound[k], sound[i] })
-	n := len(w.Hosts)/2 + 1
+	n := 0
+	for n < len(sound) && !suffices(rules, func(id core.NodeID) bool {
+		return slices.Contains(sound[:n], w.Host(id))
+	}) {
+		n++
+	}
 	n += w.schedule.IntN(len(sound) - n + 1)
 	return sound[:n]
 }
@@ -98,10 +110,10 @@ func (w *World) shun(h *Host) {
 	}
 }
 
-// agreed returns the leader that all of these hosts follow, nil if there is none.
+// agreed returns the leader that all of these hosts follow that are members, nil if there is none.
 func (w *World) agreed(hosts []*Host) *Host {
 	var leader *Host
-	for _, h := range hosts {
+	for _, h := range w.among(hosts) {
 		if !h.Up() {
 			return nil
 		}
@@ -125,11 +137,11 @@ func (w *World) decided() bool {
 // converge waits until all of these hosts have applied the same.
 func (w *World) converge(hosts []*Host) error {
 	return w.Until(patience, "equal states", func() bool {
-		first := hosts[0]
-		if w.agreed(hosts) == nil {
+		first := w.agreed(hosts)
+		if first == nil {
 			return false
 		}
-		want := first.Status()
+		want, hosts := first.Status(), w.among(hosts)
 		for _, h := range hosts {
 			s := h.Status()
 			if s.Quarantined != nil || s.CommitIndex != want.LastIndex ||

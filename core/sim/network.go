@@ -82,9 +82,10 @@ func (n *Network) Release() {
 	n.held = nil
 }
 
-// send takes messages of one host for another: each is a frame of its own, so that faults can take
-// one and leave the next.
-func (n *Network) send(from *Host, messages []core.Message) {
+// send takes messages of one host for whoever is found at an address: each is a frame of its own,
+// so that faults can take one and leave the next.
+func (n *Network) send(from *Host, to core.Addr, messages []core.Message) {
+	door := n.w.doors[to]
 	for i := range messages {
 		m := &messages[i]
 		n.w.Report.Messages++
@@ -95,11 +96,11 @@ func (n *Network) send(from *Host, messages []core.Message) {
 			return
 		}
 		n.w.record(traceMessage, from.ID, uint64(crc32.ChecksumIEEE(data)))
-		if m.To == 0 || int(m.To) > len(n.w.Hosts) {
+		if door == nil {
 			continue
 		}
-		f := frame{link: link{from.ID, m.To}, kind: m.Kind, bytes: data,
-			incarnation: n.w.Host(m.To).incarnation}
+		f := frame{link: link{from.ID, door.ID}, kind: m.Kind, bytes: data,
+			incarnation: door.incarnation, change: core.RequestKind(m.Round) == core.RequestChange}
 		if n.Hold != nil && n.Hold(m) {
 			n.held = append(n.held, f)
 			continue
@@ -146,6 +147,10 @@ func (n *Network) carry(f frame) {
 
 func (n *Network) arrive(f frame) {
 	h := n.w.Host(f.to)
+	late := n.w.closing != 0 && n.w.now > n.w.closing
+	if f.incarnation < h.born || late && f.change && f.kind == core.MsgForward {
+		return
+	}
 	messages, _, err := codec.Limits{}.DecodeFrame(nil, f.bytes)
 	switch {
 	case f.corrupt && err != nil:

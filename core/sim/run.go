@@ -68,6 +68,7 @@ func (w *World) play() error {
 	}
 	w.StartClients(workload(w))
 	start := w.now
+	w.closing = start + w.Options.Span - Second
 	for _, f := range w.Options.Schedule {
 		f.At, f.Until = f.At+start, f.Until+start
 		w.Inflict(f)

@@ -63,6 +63,28 @@ func TestReadRetryAfterPause(t *testing.T) {
 	})
 }
 
+// TestLeasePauseSkew: a leader that was paused for longer than its lease, and has not heard since,
+// answers nothing by it.
+func TestLeasePauseSkew(t *testing.T) {
+	o := Options{Nodes: 3}
+	o.Engine.ClockDriftPPM = 1000
+	staged(t, o, 4, func(s *stage) {
+		s.lead(1)
+		s.put("a", 1)
+		s.run(Second)      // every lease has begun
+		s.w.Net.Isolate(1) // or it would hear that another leads
+		s.pause(1, 5*Second)
+		op := &Operation{Host: 1, Name: "get", Args: []any{"a"}, Query: true, Level: core.Lease}
+		s.leaderAmong(2, 3)
+		s.put("a", 2)
+		s.w.Ask(op, nil)
+		s.until("end of the pause", func() bool { return s.w.Host(1).paused <= s.w.now })
+		if s.fate(op) == Acked {
+			s.equal("read under a lease after a pause", fmt.Sprint(s.answer(op)), "2")
+		}
+	})
+}
+
 // TestAmbiguousIsUnknown: a command whose leader is cut off may be carried out or not; nobody may
 // say that it failed.
 func TestAmbiguousIsUnknown(t *testing.T) {
@@ -76,6 +98,31 @@ func TestAmbiguousIsUnknown(t *testing.T) {
 		if fate := s.fate(op); fate == Refused {
 			s.Errorf("command was refused: %v", op.Reply.Err)
 		}
+		s.holds("a", 2)
+	})
+}
+
+// TestAmbiguousUnderSnapshot: a command waits at a leader that is cut off and replaced; the others
+// carry it out and cut their logs, so that the old leader is given a snapshot in which the command
+// is no entry any more. It has no result for it, and may not say that it was not carried out.
+func TestAmbiguousUnderSnapshot(t *testing.T) {
+	o := Options{Nodes: 3}
+	o.Engine.SnapshotEntries, o.Engine.TailEntries = 10, -1
+	staged(t, o, 4, func(s *stage) {
+		s.lead(1)
+		s.put("a", 1)
+		s.cut(2, 1) // its entries arrive, and nobody tells it
+		s.cut(3, 1)
+		op := &Operation{Host: 1, Name: "put", Args: []any{"a", 2}}
+		s.w.Ask(op, nil) // and its client waits
+		s.leaderAmong(2, 3)
+		s.fill("b", 200)
+		s.equal("fate of a command while its node hears nothing", op.Fate, Pending)
+		s.w.Net.Heal()
+		s.until("snapshot installed", func() bool {
+			return s.w.Coverage.States[StateInstalled] > 0
+		})
+		s.equal("fate of a command under a snapshot", s.fate(op), Unknown)
 		s.holds("a", 2)
 	})
 }

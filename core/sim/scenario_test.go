@@ -36,7 +36,7 @@ func staged(t *testing.T, o Options, seeds int, play func(s *stage)) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			w.observers = Checkers(w)
+			w.watch()
 			s := &stage{t, w}
 			s.ok(w.Install(10 * Second))
 			play(s)

@@ -20,13 +20,20 @@ var (
 const fixed = 6
 
 // kept are seeds that failed once, and what was wrong. What they are drawn to changes with what can
-// be drawn; each was seen to fail again when what it had found was broken by hand.
+// be drawn, so what they found is kept otherwise as well: see Found by seeds in docs/testing.md.
 var kept = []struct {
 	seed uint64
 	why  string
 }{
 	{2, "a command that was passed on, and repeated by the network, was carried out twice"},
 	{3, "a frame of which a bit had flipped on its way was taken"},
+	{500035, "a node that was away could not answer a leader that had joined meanwhile"},
+	{1181, "the simulator left out commands of unknown outcome"},
+	{1214, "the simulator counted on a host whose disk was damaged"},
+	{1241, "the same"}, {1246, "the same"},
+	{101166, "the simulator took away the newest file of a log"},
+	{1223, "not recorded"}, {1000096, "not recorded"}, {1000430, "not recorded"},
+	{1000456, "not recorded"},
 }
 
 // TestSeeds runs worlds that are drawn from seeds, each of them twice: the same seed is the same
@@ -39,15 +46,15 @@ func TestSeeds(t *testing.T) {
 	var total Coverage
 	for _, k := range kept {
 		t.Logf("seed %d is kept: %s", k.seed, k.why)
-		runSeed(t, k.seed, &total)
+		runSeed(t, k.seed, true, &total)
 	}
 	for seed := range uint64(fixed) {
-		runSeed(t, 101+seed, &total)
+		runSeed(t, 101+seed, *once, &total)
 	}
 	fresh := uint64(time.Now().UnixNano()) >> 10
 	t.Logf("fresh seeds from %d on", fresh)
 	for i := range uint64(number()) {
-		runSeed(t, fresh+i, &total)
+		runSeed(t, fresh+i, *once, &total)
 	}
 }
 
@@ -75,7 +82,7 @@ func runRange(t *testing.T, seed uint64) {
 		return n < number()
 	}
 	for ; goOn(); n++ {
-		o := runSeed(t, seed+uint64(n), &total)
+		o := runSeed(t, seed+uint64(n), *once, &total)
 		virtual += seconds(o.Report.Virtual)
 		events += o.Report.Events
 		if o.Failed() {
@@ -88,7 +95,8 @@ func runRange(t *testing.T, seed uint64) {
 	t.Logf("\n%v", &total)
 }
 
-func runSeed(t *testing.T, seed uint64, total *Coverage) *Outcome {
+// runSeed runs a world, and unless once is enough a second time, to compare.
+func runSeed(t *testing.T, seed uint64, once bool, total *Coverage) *Outcome {
 	t.Helper()
 	o := Run(Draw(seed, Options{}))
 	t.Logf("seed %d: %d hosts, %.0f s, %+v", seed, o.Options.Nodes, seconds(o.Report.Virtual),
@@ -103,7 +111,7 @@ func runSeed(t *testing.T, seed uint64, total *Coverage) *Outcome {
 			small, seed)
 		return o
 	}
-	if *once {
+	if once {
 		return o
 	}
 	if again := Run(Draw(seed, Options{})); again.Trace != o.Trace {

@@ -5,7 +5,6 @@ import (
 	"math"
 
 	"github.com/tidelock-raft/tidelock/core"
-	"github.com/tidelock-raft/tidelock/core/quorum"
 )
 
 // shadow is what every host's disk holds for certain, by its store's own promise, and everything
@@ -20,7 +19,9 @@ type shadow struct {
 	commit core.Index      // the greatest that is known to be committed
 	fixed  []core.Position // what is committed, by index; zero: it was never seen
 
-	now []core.GroupStatus // of hosts, as of their last steps
+	now    []core.GroupStatus // of hosts, as of their last steps
+	newest core.Membership    // that is committed
+	ruled  core.Index         // where the newest is
 
 	// status and digest are how hosts are looked at.
 	status func(*Host) core.GroupStatus
@@ -38,7 +39,7 @@ type disk struct {
 }
 
 func newShadow(w *World) *shadow {
-	s := &shadow{w: w, status: (*Host).Status}
+	s := &shadow{w: w, status: (*Host).Status, newest: w.Options.members()}
 	s.digest = func(h *Host) uint64 { return h.Machine.Digest() }
 	for _, h := range w.Hosts {
 		if h.Up() {
@@ -138,6 +139,10 @@ func (s *shadow) Wrote(h *Host, batch []core.Update) {
 			s.hold(h, d, batch[i].Entries)
 		}
 	}
+	if h.forgot != nil && h.forgot.fed(s, d) {
+		h.forgot, h.suspect = nil, false
+		s.w.reached(StateRefilled)
+	}
 }
 
 // hold enters entries that are on a host's disk now.
@@ -208,40 +213,63 @@ func (s *shadow) read(h *Host) (*disk, error) {
 	return d, nil
 }
 
-// configurations are those that a leader of term may count by: the newest in its log, and the one
-// before, which may have been in force a moment ago.
+// configurations are those that a leader of term may count by: the newest in its log. The one
+// before counts beside it for the instant in which the newest is first seen, and for who follows,
+// who may have heard of what was counted by it. A joint one that is committed is left at once, be
+// it seen or not.
 func (s *shadow) configurations(d *disk, term core.Term) []core.Membership {
-	all := []core.Membership{d.snapshot.Membership}
-	add := func(e *core.Entry) {
-		if m, _, err := core.DecodeMembership(e.Data); err == nil {
-			all = append(all, m)
-		}
-	}
+	all, fresh, newest := []core.Membership{d.snapshot.Membership}, term == 0, core.Position{}
 	for _, at := range s.book.memberships {
 		own := at.Term == term && at.Index > d.last().Index
 		if at.Index > d.snapshot.Index && (own || d.entry(at.Index) != nil && d.holds(at)) {
-			add(&s.book.at(at).entry)
+			k := s.book.at(at)
+			all, newest = append(all, k.membership), at
+			fresh = term == 0 || k.since == s.w.now
 		}
 	}
-	return all[max(0, len(all)-2):]
+	last := all[len(all)-1]
+	if !fresh {
+		all = all[len(all)-1:]
+	}
+	if last.Joint() && (newest.Index == 0 || s.held(newest, last)) {
+		all = append(all, last.Leave())
+	}
+	return all[max(0, len(all)-3):]
 }
 
-// quorum returns the position at index i that a quorum holds durably, as seen by host h. A host
-// whose disk was damaged is taken to hold what it once held.
+// quorum returns the position at index i that a quorum holds durably, as seen by host h.
 func (s *shadow) quorum(h *Host, i core.Index, term core.Term) (core.Position, bool) {
 	configurations := s.configurations(s.disk(h.ID), term)
 	for k := range s.book.place(i) {
 		at := s.book.place(i)[k].entry.Position
 		for _, m := range configurations {
-			if quorum.FromMembership(m).Votes(func(id core.NodeID) (bool, bool) {
-				d := s.disk(id)
-				return d.holds(at) || s.suspect(id) && s.book.at(at).holders>>id&1 == 1, true
-			}) == quorum.Won {
+			if s.held(at, m) {
 				return at, true
 			}
 		}
 	}
 	return core.Position{}, false
+}
+
+// held reports whether a quorum of a membership holds a position durably. A host whose disk was
+// damaged is taken to hold what it once held.
+func (s *shadow) held(at core.Position, m core.Membership) bool {
+	return suffices([]core.Membership{m}, func(id core.NodeID) bool {
+		return s.disk(id).holds(at) || s.suspect(id) && s.book.at(at).holders>>id&1 == 1
+	})
+}
+
+// rule notes the membership that is in force from now on.
+func (s *shadow) rule(m core.Membership) {
+	for _, was := range s.newest.With(core.Joining) {
+		if member, _ := m.Find(was); member.Role&core.Voter != 0 {
+			s.w.reached(StatePromoted)
+		}
+	}
+	if m.Joint() {
+		s.w.reached(StateJoint)
+	}
+	s.newest = m
 }
 
 // committed returns what is known to be committed at an index; zero: nothing.
@@ -265,6 +293,12 @@ func (s *shadow) fix(at core.Position) {
 		}
 	}
 	s.commit = core.Index(len(s.fixed)) - 1
+	for _, p := range s.book.memberships {
+		if p.Index > s.ruled && s.committed(p.Index) == p {
+			s.rule(s.book.at(p).membership)
+			s.ruled = p.Index
+		}
+	}
 }
 
 // book is every entry that was ever seen, by position. Two logs that hold the same position are
@@ -279,6 +313,9 @@ type known struct {
 	entry   core.Entry
 	before  core.Term
 	holders uint64 // one bit for each host
+
+	membership core.Membership // of an entry that has one
+	since      core.Instant    // when it was first seen
 }
 
 func (b *book) place(i core.Index) []known {
@@ -300,16 +337,18 @@ func (b *book) at(p core.Position) *known {
 }
 
 // enter adds an entry, and returns what was known of its position before.
-func (b *book) enter(before core.Term, e *core.Entry) *known {
+func (b *book) enter(before core.Term, e *core.Entry, now core.Instant) *known {
 	if was := b.at(e.Position); was != nil {
 		return was
 	}
 	for core.Index(len(b.places)) <= e.Index {
 		b.places = append(b.places, nil)
 	}
-	b.places[e.Index] = append(b.places[e.Index], known{entry: *e, before: before})
+	k := known{entry: *e, before: before, since: now}
 	if e.Kind == core.EntryMembership {
+		k.membership, _, _ = core.DecodeMembership(e.Data) // an invalid one decides nothing
 		b.memberships = append(b.memberships, e.Position)
 	}
+	b.places[e.Index] = append(b.places[e.Index], k)
 	return nil
 }

@@ -33,6 +33,14 @@ const (
 	StateBarely                     // a write was acknowledged that just a majority held
 	StateReadAcross                 // a read asked under one leader was answered under another
 	StateFired                      // a timer of the machine fired
+	StateRefilled                   // a voter that had lost its disk was given all again
+	StatePromoted                   // a learner that was joining became a voter
+	StateJoint                      // a joint membership was committed
+	StateInherited                  // a joint membership outlived its leader
+	StateDismissed                  // a node learnt that it was removed
+	StateLeased                     // a leader answered a read without a word to anybody
+	StateBounded                    // another replica did
+	StateWaited                     // a read waited until the replica had an entry
 	states             = iota
 )
 
@@ -42,7 +50,10 @@ var stateNames = [states]string{
 	"snapshot given up", "snapshot not written", "compacted under a laggard",
 	"torn batch dropped", "upkeep put off", "node stopped itself", "start failed",
 	"outcome unknown", "forwarded command lost", "held by just a majority",
-	"read across a change of leader", "timer fired",
+	"read across a change of leader", "timer fired", "lost disk filled again",
+	"learner promoted itself", "joint membership", "joint membership outlived its leader",
+	"removal was told", "read under a lease", "bounded read elsewhere",
+	"read waited for its index",
 }
 
 // String names the state.
@@ -59,14 +70,17 @@ type watcher struct {
 	term     core.Term // of the newest leader
 	leader   core.NodeID
 	since    core.Instant
-	asked    map[core.NodeID]core.Term // terms of campaigns that are not won
-	offered  map[core.NodeID]bool      // pre-votes that are not won
-	transfer map[link]int64            // how far the pieces of a snapshot have come
+	asked    map[core.NodeID]core.Term    // terms of campaigns that are not won
+	offered  map[core.NodeID]bool         // pre-votes that are not won
+	transfer map[link]int64               // how far the pieces of a snapshot have come
+	gone     map[core.NodeID]bool         // who knows that it was removed
+	spoke    map[core.NodeID]core.Instant // when a host last asked others whether somebody leads
 }
 
 func newWatcher(w *World, s *shadow) *watcher {
 	return &watcher{w: w, shadow: s, asked: map[core.NodeID]core.Term{},
-		offered: map[core.NodeID]bool{}, transfer: map[link]int64{}}
+		offered: map[core.NodeID]bool{}, transfer: map[link]int64{},
+		gone: map[core.NodeID]bool{}, spoke: map[core.NodeID]core.Instant{}}
 }
 
 // Sent implements Observer.
@@ -74,6 +88,9 @@ func (o *watcher) Sent(h *Host, m *core.Message) {
 	switch m.Kind {
 	case core.MsgAppend:
 		o.led(h, m.Term)
+		o.spoke[h.ID] = o.w.now
+	case core.MsgReadIndex:
+		o.spoke[h.ID] = o.w.now
 	case core.MsgPreVote:
 		o.offer(h, m)
 	case core.MsgVote:
@@ -108,10 +125,21 @@ func (o *watcher) led(h *Host, term core.Term) {
 	}
 	if o.leader != 0 && o.leader != h.ID {
 		o.w.reached(StateLeaderChanged)
+		if o.shadow.newest.Joint() {
+			o.w.reached(StateInherited)
+		}
 	}
 	o.w.Report.Elected++
 	o.term, o.leader, o.since = term, h.ID, o.w.now
 	o.asked[h.ID], o.offered[h.ID] = 0, false
+}
+
+// Stepped implements Observer.
+func (o *watcher) Stepped(h *Host) {
+	if !o.gone[h.ID] && o.shadow.seen(h).Role == "removed" {
+		o.gone[h.ID] = true
+		o.w.reached(StateDismissed)
+	}
 }
 
 // Writing implements Observer. It is told before the shadow learns what is written.
@@ -153,19 +181,34 @@ func (o *watcher) Ended(op *Operation) {
 		o.w.reached(StateUnknown)
 	case op.Fate != Acked:
 	case op.Query:
-		if op.Level == core.Linearizable && op.Call < o.since && o.since < op.Return {
-			o.w.reached(StateReadAcross)
-		}
+		o.queried(op)
 	default:
-		held := 0
-		for _, h := range o.w.Hosts {
-			if o.shadow.disk(h.ID).last().Index >= op.Reply.Index {
+		held, voters := 0, o.shadow.newest.With(core.Voter)
+		for _, id := range voters {
+			if o.shadow.disk(id).last().Index >= op.Reply.Index {
 				held++
 			}
 		}
-		if held == len(o.w.Hosts)/2+1 && held < len(o.w.Hosts) {
+		if held == len(voters)/2+1 && held < len(voters) {
 			o.w.reached(StateBarely)
 		}
+	}
+}
+
+// queried sees how a query was answered.
+func (o *watcher) queried(op *Operation) {
+	alone := o.spoke[op.Host] < op.Call
+	leads := o.shadow.seen(o.w.Host(op.Host)).Role == "leader"
+	switch {
+	case op.Level == core.Linearizable && op.Call < o.since && o.since < op.Return:
+		o.w.reached(StateReadAcross)
+	case op.Level == core.Lease && leads && alone:
+		o.w.reached(StateLeased)
+	case op.Level == core.Bounded && !leads && alone:
+		o.w.reached(StateBounded)
+	}
+	if op.waits {
+		o.w.reached(StateWaited)
 	}
 }
 

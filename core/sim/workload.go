@@ -56,12 +56,13 @@ var activities = []activity{
 		return &Operation{Name: "put", Args: []any{m.key(c, "ard"), c.mark()}}
 	}},
 	{most: 40, always: true, make: func(m *mix, c *Client) *Operation {
-		return &Operation{Name: "get", Args: []any{m.key(c, "arcdl")}, Query: true,
-			Level: core.Linearizable}
+		return m.get(c, core.Linearizable)
 	}},
 	{most: 20, make: func(m *mix, c *Client) *Operation {
-		return &Operation{Name: "get", Args: []any{m.key(c, "arcdl")}, Query: true, Level: core.Stale}
+		return m.get(c, core.Stale)
 	}},
+	{most: 30, make: func(m *mix, c *Client) *Operation { return m.get(c, core.Lease) }},
+	{most: 20, make: func(m *mix, c *Client) *Operation { return m.get(c, core.Bounded) }},
 	{most: 20, make: func(m *mix, c *Client) *Operation {
 		key := m.key(c, "ad")
 		return &Operation{Name: "cas", Args: []any{key, c.seen[key], c.mark()}}
@@ -111,7 +112,7 @@ func (m *mix) next(c *Client) *Operation {
 	if last != nil && last.Fate > Acked && !m.session && !c.again && rng.IntN(2) == 0 {
 		c.again = true
 		return &Operation{Name: last.Name, Args: last.Args, Data: last.Data, Query: last.Query,
-			Level: last.Level}
+			Level: last.Level, AtLeast: last.AtLeast, MaxStale: last.MaxStale}
 	}
 	c.again = false
 	n, i := rng.IntN(m.sum), 0
@@ -133,6 +134,20 @@ func (m *mix) key(c *Client, sorts string) string {
 		n = rng.IntN(m.keys)
 	}
 	return fmt.Sprintf("%c%d", sorts[rng.IntN(len(sorts))], n)
+}
+
+// get reads a register at some level. Some reads have to show all that their client was told
+// before, and a few of those an entry that is yet to come.
+func (m *mix) get(c *Client, level core.ReadLevel) *Operation {
+	op := &Operation{Name: "get", Args: []any{m.key(c, "arcdl")}, Query: true, Level: level}
+	rng := c.w.workload
+	if level == core.Bounded {
+		op.MaxStale = core.Instant(rng.Int64N(int64(2 * Second)))
+	}
+	if c.newest > 0 && rng.IntN(4) == 0 {
+		op.AtLeast = c.newest + core.Index(rng.IntN(2)*rng.IntN(4))
+	}
+	return op
 }
 
 // stumbling asks for a command that leaves no trace.

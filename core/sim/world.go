@@ -28,9 +28,13 @@ type World struct {
 	// Coverage is what was reached; Run counts states, faults are always counted.
 	Coverage Coverage
 
-	active     []*active // faults that last
-	shadow     *shadow   // what the disks hold, if that is watched
-	supervised bool      // a host that stops by itself is started again
+	active     []*active           // faults that last
+	doors      map[core.Addr]*Host // who is found at an address
+	errands    int                 // changes that were asked for and may yet be made
+	closing    core.Instant        // nobody asks for changes from then on; zero: always
+	broken     core.Instant        // since when clocks do not keep to their bound; zero: they do
+	shadow     *shadow             // what the disks hold, if that is watched
+	supervised bool                // a host that stops by itself is started again
 	now        core.Instant
 	queue      queue
 	observers  []Observer
@@ -94,13 +98,16 @@ func New(o Options, observers ...Observer) (*World, error) {
 
 // build makes a world in which nothing has happened yet.
 func build(o Options) *World {
-	w := &World{Options: o, now: 1, source: o.source()}
+	w := &World{Options: o, now: 1, source: o.source(), doors: map[core.Addr]*Host{}}
 	stream := func(n uint64) *rand.Rand { return rand.New(rand.NewPCG(o.Seed, n)) }
 	w.schedule, w.workload = stream(streamSchedule), stream(streamWorkload)
 	w.network, w.disk = stream(streamNetwork), stream(streamDisk)
 	w.Net = newNetwork(w)
 	for id := range core.NodeID(o.Nodes) {
-		w.Hosts = append(w.Hosts, newHost(w, id+1))
+		h := newHost(w, id+1)
+		h.begins = o.members()
+		w.Hosts = append(w.Hosts, h)
+		w.doors[h.addr] = h
 	}
 	return w
 }

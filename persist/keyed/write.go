@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/persist/internal/change"
 )
 
 // Write implements core.Store: one Commit, whatever the number of groups and entries.
@@ -65,20 +66,15 @@ func (s *Store) checkLengths(batch []core.Update) error {
 		for j := range batch[i].Entries {
 			n := len(batch[i].Entries[j].Data)
 			if n > s.maxRecordBytes {
-				return tooLarge("entry %d has %d bytes, limit %d", batch[i].Entries[j].Index, n,
+				return change.TooLarge("entry %d has %d bytes, limit %d", batch[i].Entries[j].Index, n,
 					s.maxRecordBytes)
 			}
 			if total += n + entryKey + entryFixed + sumBytes; total > maxBatchBytes {
-				return tooLarge("the batch has more than %d bytes", maxBatchBytes)
+				return change.TooLarge("the batch has more than %d bytes", maxBatchBytes)
 			}
 		}
 	}
 	return nil
-}
-
-func tooLarge(format string, args ...any) error {
-	return fmt.Errorf("%w: %w: %s", core.ErrInvalidUpdate, core.ErrTooLarge,
-		fmt.Sprintf(format, args...))
 }
 
 // put makes the changes of a batch that was planned: the entries update by update, then the states

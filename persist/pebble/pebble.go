@@ -10,8 +10,8 @@
 // looks.
 //
 // Pebble ends the process when its disk fails. Here it ends the goroutine, the store is poisoned,
-// and its files are cut off: nothing that still runs in the background touches a disk that another
-// store may have opened by then.
+// and Close cuts its files off before it gives up the lock: nothing that still runs in the
+// background touches a disk that another store may have opened by then.
 //
 // Limits of what can be known. A last Write that is damaged before anything was written behind it
 // looks like one that a power cut has torn, and is dropped; Close writes behind it. And pebble does

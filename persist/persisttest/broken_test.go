@@ -106,6 +106,14 @@ func installClearsHard(_ core.Store, u *core.Update) {
 	}
 }
 
+func forgetsRetired(_ core.Store, u *core.Update) {
+	if u.Snapshot != nil {
+		snapshot := *u.Snapshot
+		snapshot.Membership.Retired = core.Retired{}
+		u.Snapshot = &snapshot
+	}
+}
+
 func ignoreRemove(_ core.Store, u *core.Update) { u.Remove = false }
 
 func compactTooFar(s core.Store, u *core.Update) {

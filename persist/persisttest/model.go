@@ -68,12 +68,18 @@ func (m model) describe() string {
 	for _, id := range slices.Sorted(maps.Keys(m)) {
 		g := m[id]
 		st := core.State{Hard: g.hard, Start: g.start, Last: g.last(), Snapshot: g.snapshot}
-		fmt.Fprintf(&b, "%d: %+v\n", id, st)
+		describeState(&b, id, &st)
 		for _, e := range g.entries {
 			describeEntry(&b, e)
 		}
 	}
 	return b.String()
+}
+
+// describeState prints all of a state: a snapshot and a membership say less of themselves.
+func describeState(b *strings.Builder, id core.GroupID, st *core.State) {
+	encoded, _ := st.Snapshot.AppendBinary(nil) // the error is always nil
+	fmt.Fprintf(b, "%d: %+v %v\n  %x\n", id, *st, st.Snapshot.Membership, encoded)
 }
 
 func describeEntry(b *strings.Builder, e core.Entry) {
@@ -92,10 +98,7 @@ func describe(s core.Store) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("state of group %d: %w", id, err)
 		}
-		if len(st.Snapshot.Membership.Members) == 0 {
-			st.Snapshot.Membership.Members = nil
-		}
-		fmt.Fprintf(&b, "%d: %+v\n", id, st)
+		describeState(&b, id, &st)
 		entries, err := s.Entries(nil, id, st.Start.Index+1, st.Last.Index+1, 1<<30)
 		if st.Last.Index == st.Start.Index {
 			entries, err = nil, nil
@@ -128,9 +131,19 @@ func membership(n int) core.Membership {
 	return m
 }
 
+// meta has a few retired ids in most cases, and at times as many as there may be, as wide apart as
+// they can be.
 func meta(at core.Position, voters int) *core.SnapshotMeta {
-	return &core.SnapshotMeta{Position: at, Time: int64(at.Index) * 1000,
+	m := &core.SnapshotMeta{Position: at, Time: int64(at.Index) * 1000,
 		Membership: membership(voters), Size: int64(at.Index) * 100, Checksum: uint64(at.Index) * 7}
+	ids := int(at.Index % 4)
+	if at.Index%64 == 25 {
+		ids = core.MaxRetired
+	}
+	for n := range ids {
+		m.Membership.Retired.IDs = append(m.Membership.Retired.IDs, core.NodeID(n+1)<<55)
+	}
+	return m
 }
 
 // begin creates a group whose log is empty.

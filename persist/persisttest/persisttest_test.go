@@ -237,6 +237,7 @@ func TestBrokenStoresAreFound(t *testing.T) {
 			wrapped(func(s store) store { return goesOn{s} })},
 		"does not wait for the disk": {"SlowDisk",
 			wrapped(func(s store) store { return &asynchronous{Store: s} })},
+		"forgets who was removed":  {"Twin", changing(forgetsRetired)},
 		"begins anew when damaged": {"Rot", persisttest.Subject{Open: shrugs}},
 	} {
 		proved[c.check] = true

@@ -229,6 +229,50 @@ func TestReapKeepsHighestIndex(t *testing.T) {
 	})
 }
 
+// TestNameShownAtOpenIsDurable kills the process between Commit's rename and its sync: whoever sees
+// the snapshot afterwards may rely on it.
+func TestNameShownAtOpenIsDurable(t *testing.T) {
+	m := vfs.NewMemory(1)
+	d, err := Open(vfs.NewFaulty(m, func(op vfs.Op) error {
+		if op.Kind == vfs.OpSyncDir {
+			return vfs.ErrPretend
+		}
+		return nil
+	}), "snap")
+	if err == nil {
+		_, err = save(d, 1, position(1))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	m = m.Kill()
+	if list, err := whole(m, 1); err != nil || len(list) != 1 {
+		t.Fatalf("after the kill: got %v, %v", list, err)
+	}
+	if list, err := whole(m.CrashWith(vfs.Cut{}), 1); err != nil || len(list) != 1 {
+		t.Errorf("after a power cut: got %v, %v, want what was shown before", list, err)
+	}
+}
+
+func TestRetainSyncsOnlyWhatItChanges(t *testing.T) {
+	syncs := 0
+	d, err := Open(vfs.NewFaulty(vfs.NewMemory(1), func(op vfs.Op) error {
+		if op.Kind == vfs.OpSyncDir {
+			syncs++
+		}
+		return nil
+	}), "snap")
+	for n := 1; n <= 2 && err == nil; n++ {
+		_, err = save(d, 1, position(n))
+	}
+	for _, want := range []int{1, 0} {
+		syncs = 0
+		if err = errors.Join(err, d.Retain(1, position(2))); err != nil || syncs != want {
+			t.Errorf("got %d syncs, %v, want %d", syncs, err, want)
+		}
+	}
+}
+
 // TestTmpSnapshotIgnored writes a snapshot over an unfinished one of that name, whatever fails: it
 // is there as a whole or not at all, and must be there once Commit has said so. Files of others
 // stay.

@@ -43,6 +43,9 @@ func Open(fsys vfs.FS, dir string) (*Directory, error) {
 			}
 		}
 	}
+	if err := fsys.SyncDir(dir); err != nil { // who gave the names may have been killed before
+		return nil, fmt.Errorf("open snapshots: %w", err)
+	}
 	return &Directory{fs: fsys, dir: dir}, nil
 }
 
@@ -98,10 +101,11 @@ func (d *Directory) Retain(g core.GroupID, keep ...core.Position) error {
 	if err != nil {
 		return err
 	}
+	list = slices.DeleteFunc(list, func(at core.Position) bool { return slices.Contains(keep, at) })
+	if len(list) == 0 {
+		return nil
+	}
 	for _, at := range list {
-		if slices.Contains(keep, at) {
-			continue
-		}
 		if err := d.fs.Remove(d.path(name{g, at})); err != nil {
 			return fmt.Errorf("remove snapshot: %w", err)
 		}

@@ -24,13 +24,12 @@ const (
 	OpRead
 	OpWrite
 	OpSync
-	OpTruncate
 	OpPreallocate
 	OpSize
 )
 
 var opNames = [...]string{"?", "create", "open", "remove", "rename", "list", "mkdir", "syncdir",
-	"lock", "read", "write", "sync", "truncate", "preallocate", "size"}
+	"lock", "read", "write", "sync", "preallocate", "size"}
 
 // String names the kind.
 func (k OpKind) String() string { return opNames[min(int(k), len(opNames)-1)] }
@@ -38,8 +37,7 @@ func (k OpKind) String() string { return opNames[min(int(k), len(opNames)-1)] }
 // Changes reports whether operations of the kind change what is or will be on the disk.
 func (k OpKind) Changes() bool {
 	switch k {
-	case OpCreate, OpRemove, OpRename, OpMkdir, OpSyncDir, OpWrite, OpSync, OpTruncate,
-		OpPreallocate:
+	case OpCreate, OpRemove, OpRename, OpMkdir, OpSyncDir, OpWrite, OpSync, OpPreallocate:
 		return true
 	}
 	return false
@@ -49,7 +47,7 @@ func (k OpKind) Changes() bool {
 type Op struct {
 	Kind   OpKind
 	Path   string // of a file that is open: what it is called by now; of a renaming: the old name
-	Offset int64  // of a read, write, truncation or preallocation
+	Offset int64  // of a read, write or preallocation
 	Length int64  // of a read, write or preallocation, in bytes
 	Number uint64 // counts the operations of this Faulty from 1 on
 }

@@ -62,11 +62,6 @@ func (f *faultyFile) Sync() error {
 	return pretended(f.ask(OpSync, 0, 0), f.File.Sync)
 }
 
-func (f *faultyFile) Truncate(size int64) error {
-	fault := f.ask(OpTruncate, size, 0)
-	return pretended(fault, func() error { return f.File.Truncate(size) })
-}
-
 func (f *faultyFile) Preallocate(off, n int64) error {
 	fault := f.ask(OpPreallocate, off, n)
 	return pretended(fault, func() error { return f.File.Preallocate(off, n) })

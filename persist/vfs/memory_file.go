@@ -117,13 +117,6 @@ func (f *memoryFile) Sync() error {
 	})
 }
 
-func (f *memoryFile) Truncate(size int64) error {
-	return f.use("truncate", true, func() error {
-		f.node.resize(size)
-		return nil
-	})
-}
-
 func (f *memoryFile) Preallocate(off, n int64) error {
 	return f.use("preallocate", true, func() error {
 		if end := off + n; end > int64(len(f.node.data)) {

@@ -50,12 +50,21 @@ func (osFS) List(dir string) ([]string, error) {
 	return names, nil
 }
 
-// MkdirAll syncs the directory above each new one, so that the path as a whole survives.
+// MkdirAll syncs the directory above each new one, so that the path as a whole survives, and above
+// one that is there: who made it may have been killed before the sync. One that may not be read has
+// not been written to by us.
 func (o osFS) MkdirAll(dir string) error {
-	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+	above := filepath.Dir(filepath.Clean(dir))
+	_, err := os.Stat(dir)
+	if err == nil {
+		err = o.SyncDir(above)
+		if errors.Is(err, fs.ErrPermission) {
+			err = nil
+		}
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	above := filepath.Dir(filepath.Clean(dir))
 	if err := o.MkdirAll(above); err != nil {
 		return err
 	}

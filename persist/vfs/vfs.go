@@ -80,9 +80,6 @@ type File interface {
 	// disk, and calling Sync again does not help.
 	Sync() error
 
-	// Truncate cuts or extends the file; what is new reads as zeros.
-	Truncate(size int64) error
-
 	// Preallocate reserves room for n bytes from off on, and extends the file over them. What is new
 	// reads as zeros. Errors: syscall.ENOSPC.
 	Preallocate(off, n int64) error

@@ -77,21 +77,18 @@ func TestFilesReadBackWhatWasWritten(t *testing.T) {
 		_, err := f.WriteAt([]byte("world"), 8)
 		must(t, err)
 		wantText(t, "gap", content(t, fsys, path), "hello\x00\x00\x00world")
-		must(t, f.Truncate(3))
-		must(t, f.Truncate(5))
-		wantText(t, "cut and extended", content(t, fsys, path), "hel\x00\x00")
-		must(t, f.Preallocate(2, 6))
+		must(t, f.Preallocate(2, 14))
 		must(t, f.Preallocate(0, 1))
-		wantText(t, "preallocated", content(t, fsys, path), "hel\x00\x00\x00\x00\x00")
+		wantText(t, "preallocated", content(t, fsys, path), "hello\x00\x00\x00world\x00\x00\x00")
 		must(t, f.Sync())
 		buf := make([]byte, 4)
-		n, err := f.ReadAt(buf, 6)
+		n, err := f.ReadAt(buf, 14)
 		if n != 2 || err != io.EOF {
 			t.Errorf("read over the end: got %d, %v, want 2, EOF", n, err)
 		}
 		size, err := fsys.Size(path)
-		if size != 8 || err != nil {
-			t.Errorf("size: got %d, %v, want 8", size, err)
+		if size != 16 || err != nil {
+			t.Errorf("size: got %d, %v, want 16", size, err)
 		}
 		must(t, f.Close())
 		wantErr(t, "read of a closed file", second(f.ReadAt(buf, 0)), fs.ErrClosed)
@@ -235,11 +232,11 @@ func TestFaultyShowsEveryOperation(t *testing.T) {
 	content(t, f, "d/x")
 	file, err := f.OpenReadWrite("d/x")
 	must(t, err)
-	must(t, errors.Join(file.Preallocate(0, 9), file.Truncate(1), file.Close(), f.Remove("d/x")))
+	must(t, errors.Join(file.Preallocate(0, 9), file.Close(), f.Remove("d/x")))
 	list(t, f, "d")
 	must(t, second(f.Size("d/lock")))
 	want := strings.Fields("mkdir lock create write sync rename syncdir open size read open " +
-		"preallocate truncate remove list size")
+		"preallocate remove list size")
 	if !slices.Equal(kinds, want) {
 		t.Errorf("got %v, want %v", kinds, want)
 	}
@@ -272,7 +269,7 @@ func TestFaults(t *testing.T) {
 
 	fault = ErrPretend
 	must(t, second(write("zzz", 0)))
-	must(t, errors.Join(f.Sync(), f.Truncate(1), f.Preallocate(0, 99), faulty.SyncDir(".")))
+	must(t, errors.Join(f.Sync(), f.Preallocate(0, 99), faulty.SyncDir(".")))
 	wantText(t, "after what was pretended", content(t, m, "x"), "0123Ab6789")
 
 	fault = &Misdirected{Offset: 8}

@@ -15,6 +15,8 @@ const (
 type cleaner struct {
 	scan  *scanner
 	end   end
+	body  []byte // records of the frame that was read last that are not seen to yet
+	at    int64  // of the first of them
 	need  int64  // length of the next record to be moved, if there was no room for it
 	stuck uint64 // number of a segment that cannot be read
 }
@@ -51,32 +53,34 @@ func (l *Log) clean(room, length int64) {
 	budget := max(length, cleanBytes)
 	room += int64(len(l.builder.buf))
 	for seen := int64(0); seen < 4*budget && victim.live > 0; {
-		off := c.scan.at
-		f, body, err := c.scan.next(c.end)
-		if err != nil {
-			l.stuck(victim, err)
+		if len(c.body) == 0 {
+			c.at = c.scan.at + frameHeader
+			f, body, err := c.scan.next(c.end)
+			if err != nil {
+				l.stuck(victim, err)
+				return
+			}
+			c.body, c.end = body, end{sequence: f.sequence + 1, chain: f.head}
+			seen += frameRoom(int64(f.length))
+		}
+		if !l.move(victim, budget, room) {
 			return
 		}
-		if !l.move(victim, off, body, budget, room) {
-			c.scan.at = off
-			return
-		}
-		c.end = end{sequence: f.sequence + 1, chain: f.head}
-		seen += frameRoom(int64(f.length))
 	}
 }
 
-// move adds the entries of a frame at off that are alive to the builder; all is false if it stopped
-// because the budget was spent or the room was.
-func (l *Log) move(victim *segment, off int64, body []byte, budget, room int64) (all bool) {
+// move adds the entries of the frame in hand that are alive to the builder; all is false if it
+// stopped because the budget was spent or the room was.
+func (l *Log) move(victim *segment, budget, room int64) (all bool) {
 	c := &l.cleaner
-	for off += frameHeader; len(body) > 0; {
-		r, rest, err := parseRecord(body)
+	for len(c.body) > 0 {
+		r, rest, err := parseRecord(c.body)
 		if err != nil || r.check() != nil {
-			return true // cannot be: the frame was verified, and applied once
+			c.body = nil // cannot be: the frame was verified, and applied once
+			return true
 		}
 		length := int64(r.place.length)
-		if l.alive(victim, off, &r) {
+		if l.alive(victim, c.at, &r) {
 			written := int64(len(l.builder.buf))
 			if c.need = length; written > budget || written+length > room {
 				return false
@@ -85,7 +89,7 @@ func (l *Log) move(victim *segment, off int64, body []byte, budget, room int64) 
 			l.builder.entry(recordMoved, r.group, &e)
 			c.need = 0
 		}
-		off, body = off+length, rest
+		c.at, c.body = c.at+length, rest
 	}
 	return true
 }

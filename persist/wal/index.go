@@ -192,15 +192,10 @@ func (x *index) adopt(id core.GroupID, st core.State) error {
 func (x *index) compare(id core.GroupID, st core.State) error {
 	g := x.groups[id]
 	if g == nil || g.Hard != st.Hard || g.Start != st.Start || g.Last != st.Last ||
-		!equalMeta(&g.Snapshot, &st.Snapshot) {
+		!g.Snapshot.Equal(st.Snapshot) {
 		return fmt.Errorf("%w: checkpoint of group %d is not what the log says", errRecord, id)
 	}
 	return nil
-}
-
-func equalMeta(a, b *core.SnapshotMeta) bool {
-	return a.Position == b.Position && a.Time == b.Time && a.Size == b.Size &&
-		a.Checksum == b.Checksum && a.Membership.Equal(b.Membership)
 }
 
 // complete returns an error unless it is known of every entry where it is.

@@ -143,9 +143,15 @@ type builder struct {
 	records  uint32
 }
 
+// keptBytes is how large a builder's buffer may be to be used again.
+const keptBytes = 4 << 20
+
 // reset begins a frame behind one whose head is previous.
 func (b *builder) reset(previous uint32) {
 	var room [frameHeader]byte
+	if cap(b.buf) > keptBytes {
+		b.buf = nil
+	}
 	*b = builder{buf: append(b.buf[:0], room[:]...), previous: previous, chain: previous}
 }
 
@@ -228,13 +234,11 @@ func (b *builder) frame(kind frameKind, sequence uint64, s *segment, off int64) 
 	return f
 }
 
-// metaBytes bounds the length of encoded snapshot metadata.
+// metaBytes is the length of encoded snapshot metadata. It is rare enough to be found out by
+// encoding it, which is right whatever belongs to it.
 func metaBytes(m *core.SnapshotMeta) int64 {
-	size := int64(5*8 + 3)
-	for _, member := range m.Membership.Members {
-		size += int64(10 + 1 + 3 + len(member.Addr))
-	}
-	return size
+	encoded, _ := m.AppendBinary(nil) // the error is always nil
+	return int64(len(encoded))
 }
 
 // groupBytes bounds the length of a group record.

@@ -71,7 +71,7 @@ func text(t testing.TB, l *Log) string {
 	for _, g := range groups {
 		st, err := l.State(g)
 		must(t, err)
-		fmt.Fprintf(&b, "%d %+v\n", g, st)
+		fmt.Fprintf(&b, "%d %+v %s\n", g, st, describeMeta(st.Snapshot, nil))
 		if st.Last.Index > st.Start.Index {
 			list, err := l.Entries(nil, g, st.Start.Index+1, st.Last.Index+1, 1<<30)
 			must(t, err)

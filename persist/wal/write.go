@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/persist/internal/change"
 )
 
 // Write implements core.Store: one frame, one write, one sync.
@@ -43,24 +44,19 @@ func (l *Log) check(batch []core.Update) (length int64, err error) {
 		entries := batch[i].Entries
 		for j := range entries {
 			if len(entries[j].Data) > l.config.MaxRecordBytes {
-				return 0, tooLarge("entry %d has %d bytes, limit %d",
+				return 0, change.TooLarge("entry %d has %d bytes, limit %d",
 					entries[j].Index, len(entries[j].Data), l.config.MaxRecordBytes)
 			}
 		}
 		if n := len(entries); n > 0 && entries[n-1].Index-l.plan.Start(i).Index > maxGroupEntries &&
 			entries[n-1].Index > l.plan.Start(i).Index {
-			return 0, tooLarge("group %d holds more than %d entries", batch[i].Group, maxGroupEntries)
+			return 0, change.TooLarge("group %d holds more than %d entries", batch[i].Group, maxGroupEntries)
 		}
 		if length += updateBytes(&batch[i]); length > maxFrameBytes {
-			return 0, tooLarge("the batch has more than %d bytes", maxFrameBytes)
+			return 0, change.TooLarge("the batch has more than %d bytes", maxFrameBytes)
 		}
 	}
 	return length, nil
-}
-
-func tooLarge(format string, args ...any) error {
-	return fmt.Errorf("%w: %w: %s", core.ErrInvalidUpdate, core.ErrTooLarge,
-		fmt.Sprintf(format, args...))
 }
 
 // reserved is what a batch leaves free in its segment: room for the seal, and the last sector, with
@@ -72,7 +68,7 @@ func (l *Log) room() int64 { return l.active().size - l.end.at - reserved }
 
 func (l *Log) write(batch []core.Update, length int64) error {
 	need := frameRoom(length + l.cleaner.need)
-	for l.room() < need {
+	if l.room() < need {
 		if err := l.rotate(need); err != nil {
 			return err
 		}
@@ -90,10 +86,21 @@ func (l *Log) write(batch []core.Update, length int64) error {
 	return nil
 }
 
-// append writes the frame in the builder, makes it durable and applies it.
+var errRoom = errors.New("frame goes beyond its room")
+
+// append writes the frame in the builder, makes it durable and applies it. A frame that goes beyond
+// its room was reckoned wrong, and is not written.
 func (l *Log) append(kind frameKind) error {
 	s, off := l.active(), l.end.at
 	f := l.builder.frame(kind, l.end.sequence, s, off)
+	room := l.room()
+	if kind == frameSeal {
+		room += frameHeader
+	}
+	if n := int64(len(l.builder.buf)); n > room {
+		return fmt.Errorf("%w: %v of %d bytes at %d of %s, room for %d",
+			errRoom, kind, n, off, s.path, room)
+	}
 	if _, err := s.file.WriteAt(l.builder.buf, off); err != nil {
 		s.revoke(off)
 		return fmt.Errorf("write to the log: %w", err)

@@ -236,6 +236,9 @@ func (v *VM) metamethod(x lua.LValue, event string) lua.LValue {
 
 // pcall calls its first argument and turns an error into results. What the failed call wrote is
 // undone. The end of the limits goes through it.
+//
+// An error has gopher-lua end the captured variables of all functions that run, as if none of them
+// would go on. Those of the functions around pcall do, so their variables are kept from its sight.
 func pcall(v *VM) int {
 	v.any(1)
 	mark := 0
@@ -244,7 +247,10 @@ func pcall(v *VM) int {
 	}
 	arguments := v.L.GetTop()
 	v.L.Insert(v.guard, 1)
+	around := *v.open
+	*v.open = nil
 	err := v.L.PCall(arguments, lua.MultRet, nil)
+	*v.open = around
 	if err == nil && v.meter.spent == "" {
 		v.L.Insert(lua.LTrue, 1)
 		return v.L.GetTop()

@@ -73,7 +73,7 @@ func (g *generator) statement() {
 		g.assign()
 		return
 	}
-	switch g.rng.IntN(17) {
+	switch g.rng.IntN(18) {
 	case 0, 1, 2:
 		g.declare()
 	case 3, 4, 5, 6:
@@ -90,6 +90,8 @@ func (g *generator) statement() {
 		g.function()
 	case 15:
 		g.line("%s(%s)", g.call(), g.list(3))
+	case 16:
+		g.protected()
 	default:
 		g.line("out[#out + 1] = s(%s)", g.expr(3))
 	}
@@ -203,6 +205,16 @@ func (g *generator) function() {
 	g.line("end")
 	g.names, g.loops, g.vararg = g.names[:names], loops, vararg
 	g.calls = append(g.calls, name)
+}
+
+// protected writes a pcall that mostly fails.
+func (g *generator) protected() {
+	names, loops, vararg := len(g.names), g.loops, g.vararg
+	g.loops, g.vararg = 0, false
+	g.line("pcall(function()")
+	g.block(1 + g.rng.IntN(3))
+	g.line(" %s end)", g.pick("", "error('x')", "error({})", "t.k = none.x"))
+	g.names, g.loops, g.vararg = g.names[:names], loops, vararg
 }
 
 func (g *generator) call() string { return g.calls[g.rng.IntN(len(g.calls))] }

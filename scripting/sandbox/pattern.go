@@ -65,7 +65,12 @@ func (m *matcher) match(s, p int) int {
 	if m.depth++; m.depth > maxMatch {
 		m.v.L.RaiseError("pattern too complex")
 	}
-	defer func() { m.depth-- }()
+	hi := m.matchHere(s, p)
+	m.depth-- // after an error nobody asks
+	return hi
+}
+
+func (m *matcher) matchHere(s, p int) int {
 	for p < len(m.p) {
 		m.v.Charge(1, 0)
 		switch c := m.p[p]; {

@@ -10,8 +10,8 @@ import (
 )
 
 // What gopher-lua keeps to itself and the meter must see: which instruction comes next, and how
-// large a table has become. These mirror its types; nothing is ever written through them. SelfTest
-// compares them with the library that is linked.
+// large a table has become. These mirror its types; nothing is ever written through them, but for
+// openUpvalues. SelfTest compares them with the library that is linked.
 type (
 	frame struct {
 		Idx                                                    int
@@ -33,6 +33,13 @@ type (
 func currentFrame(L *lua.LState) **frame {
 	field, _ := reflect.TypeFor[lua.LState]().FieldByName("currentFrame")
 	return (**frame)(unsafe.Add(unsafe.Pointer(L), field.Offset))
+}
+
+// openUpvalues returns the place where L keeps the list of captured variables that still live in
+// the registers of functions that run.
+func openUpvalues(L *lua.LState) **lua.Upvalue {
+	field, _ := reflect.TypeFor[lua.LState]().FieldByName("uvcache")
+	return (**lua.Upvalue)(unsafe.Add(unsafe.Pointer(L), field.Offset))
 }
 
 func inside(t *lua.LTable) *table { return (*table)(unsafe.Pointer(t)) }

@@ -35,6 +35,10 @@ func checkLayouts(realTable reflect.Type) error {
 	if !ok || field.Type.Kind() != reflect.Pointer {
 		return errors.New("an LState has no currentFrame")
 	}
+	open, ok := reflect.TypeFor[lua.LState]().FieldByName("uvcache")
+	if !ok || open.Type != reflect.TypeFor[*lua.Upvalue]() {
+		return errors.New("an LState has no uvcache")
+	}
 	return errors.Join(sameLayout(reflect.TypeFor[frame](), field.Type.Elem()),
 		sameLayout(reflect.TypeFor[table](), realTable))
 }

@@ -152,7 +152,12 @@ func start(s string, position int) (from int, ok bool) {
 func stringGmatch(v *VM) int {
 	m, from := v.matcher(v.text(1), v.text(2)), 0
 	m.anchored, m.first = false, 0 // here ^ means itself
+	made := v.loading
 	return v.give(v.L.NewFunction(func(*lua.LState) int {
+		if made != v.loading { // how far it has come would outlive the command
+			v.L.RaiseError("this iterator was made while the script loaded; " +
+				"call gmatch where it is used")
+		}
 		lo, hi, ok := m.search(from)
 		if !ok {
 			from = len(m.s) + 1

@@ -34,6 +34,7 @@ type VM struct {
 	random  uint64
 	seeded  bool
 	strings *lua.LTable // the library
+	open    **lua.Upvalue
 
 	next, nextIndex lua.LValue // the iterators of pairs and ipairs
 
@@ -57,6 +58,7 @@ func New() *VM {
 		shells:  map[*lua.LTable]*lua.LTable{},
 	}
 	v.meter = meter{vm: v, frame: currentFrame(v.L), limits: Defaults()}
+	v.open = openUpvalues(v.L)
 	v.meter.reset()
 	v.L.SetContext(&v.meter)
 	v.globals = v.L.Get(lua.GlobalsIndex).(*lua.LTable)

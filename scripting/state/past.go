@@ -26,7 +26,7 @@ func (s *Space) keepPast(ch *change, it *item) {
 	it.past, ch.kept = at, true
 	if it.flags&queued == 0 {
 		it.flags |= queued
-		s.stale = append(s.stale, stale{ch.place, s.epoch})
+		s.stale.push(stale{ch.place, s.epoch})
 	}
 }
 
@@ -51,23 +51,48 @@ func (s *Space) prune(p place, it *item) {
 
 // sweep forgets what no view needs any more, in at most so many steps.
 func (s *Space) sweep(steps int) {
-	for ; steps > 0 && s.swept < len(s.stale); steps-- {
-		st := s.stale[s.swept]
+	for ; steps > 0 && s.stale.n > 0; steps-- {
+		st := s.stale.first()
 		if len(s.views) > 0 && s.views[0] < st.epoch {
 			break
 		}
-		s.swept++
+		s.stale.pop()
 		it := s.item(st.at)
 		if s.prune(st.place, it); it.past != 0 {
-			s.stale = append(s.stale, stale{st.place, s.epoch})
+			s.stale.push(stale{st.place, s.epoch})
 			continue
 		}
 		it.flags &^= queued
 		s.settle(st.place, it)
 	}
-	if s.swept > len(s.stale)/2 {
-		kept := copy(s.stale, s.stale[s.swept:])
-		clear(s.stale[kept:])
-		s.stale, s.swept = s.stale[:kept], 0
+}
+
+// queue is first in, first out. It grows and shrinks by chunks: no step takes longer for there
+// being a million.
+type queue struct {
+	chunks [][]stale // all but the last are full
+	done   int       // of the first
+	n      int
+}
+
+const chunkSize = 1 << 10
+
+func (q *queue) push(st stale) {
+	last := len(q.chunks) - 1
+	if last < 0 || len(q.chunks[last]) == chunkSize {
+		q.chunks = append(q.chunks, make([]stale, 0, chunkSize))
+		last++
+	}
+	q.chunks[last] = append(q.chunks[last], st)
+	q.n++
+}
+
+func (q *queue) first() stale { return q.chunks[0][q.done] }
+
+func (q *queue) pop() {
+	q.done++
+	if q.n--; q.done == chunkSize {
+		q.chunks[0] = nil
+		q.chunks, q.done = q.chunks[1:], 0
 	}
 }

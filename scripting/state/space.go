@@ -7,7 +7,8 @@
 // long as a View needs it. With no View about nothing is copied and no lock is taken.
 //
 //	collection ─ items   a Go map: hash of key ─> item, for speed
-//	           └ order   a B-tree of the same items by key, for ranges
+//	           ├ order   a B-tree of those that have a value, by key, for ranges
+//	           └ gone    a B-tree of those that only views show yet
 //	item       ─ key, val, epoch ─> past: val, epoch ─> …   newest first, only what Views need
 //
 // Items, keys, values and pasts lie in cells of a slab, where the garbage collector has nothing to
@@ -44,8 +45,7 @@ type Space struct {
 	mu    sync.RWMutex // held by readers, and by the writer while there are views
 	views []uint64     // epochs that views show, ascending; one may stand there twice
 	count atomic.Int32 // len(views); the writer takes no lock while it is zero
-	stale []stale      // items with something to forget, in the order of its epochs
-	swept int          // stale[:swept] is done; both are the writer's alone
+	stale queue        // items with something to forget, by epoch; the writer's alone
 }
 
 type collection struct {
@@ -54,6 +54,7 @@ type collection struct {
 	items  map[uint64]cell // by hash of the key
 	others map[string]cell // whose hash is that of another item: hardly ever one
 	order  btree.Map[string, cell]
+	gone   btree.Map[string, cell]
 	live   int    // items with a value
 	sum    uint64 // of the hashes of the items
 }
@@ -77,7 +78,8 @@ type version struct {
 type flags uint8
 
 const (
-	ordered flags = 1 << iota // it stands in the order; just blank items do not
+	ordered flags = 1 << iota // it stands in collection.order: it has a value
+	faded                     // it stands in collection.gone: it has none, but had one
 	dying                     // it stands in Space.dying
 	queued                    // it stands in Space.stale
 )
@@ -231,20 +233,40 @@ func (s *Space) become(c *collection, it *item, val cell, hash uint64) {
 	it.val, it.hash = val, hash
 }
 
-// settle puts an item into the order, or takes it out and leaves it to Commit.
+// settle puts an item where it belongs; a blank one is left to Commit.
 func (s *Space) settle(p place, it *item) {
-	switch blank := it.blank(); {
-	case !blank && it.flags&ordered == 0:
-		p.in.order.Set(s.key(p.at), p.at)
-		it.flags |= ordered
-	case blank && it.flags&ordered != 0:
-		p.in.order.Delete(s.key(p.at))
-		it.flags &^= ordered
+	was, now := it.flags&(ordered|faded), flags(0)
+	switch {
+	case it.val != 0:
+		now = ordered
+	case it.past != 0:
+		now = faded
 	}
-	if it.blank() && it.flags&dying == 0 {
+	if was != now {
+		key := s.key(p.at)
+		if tree := p.in.tree(was); tree != nil {
+			tree.Delete(key)
+		}
+		if tree := p.in.tree(now); tree != nil {
+			tree.Set(key, p.at)
+		}
+		it.flags ^= was | now
+	}
+	if now == 0 && it.flags&dying == 0 {
 		it.flags |= dying
 		s.dying = append(s.dying, p)
 	}
+}
+
+// tree is where items with this flag stand; without one they stand nowhere.
+func (c *collection) tree(f flags) *btree.Map[string, cell] {
+	switch f {
+	case ordered:
+		return &c.order
+	case faded:
+		return &c.gone
+	}
+	return nil
 }
 
 // blank reports whether nobody can see anything of it.
@@ -284,7 +306,7 @@ func (s *Space) undo(ch *change) {
 // Commit makes every write since the last Commit final, and gives back the memory of what nobody
 // can see any more.
 func (s *Space) Commit() {
-	if len(s.journal)+len(s.dead)+len(s.dying)+len(s.stale) == 0 {
+	if len(s.journal)+len(s.dead)+len(s.dying)+s.stale.n == 0 {
 		return
 	}
 	if s.shared() {

@@ -116,6 +116,7 @@ func TestSpaceEqualsItsTwin(t *testing.T) {
 				seen.check(t, s)
 				committed, marks, at = now.clone(), nil, nil
 				views = append(views, watch{s.View(), now.clone()})
+				checkTrees(t, s)
 			case 6, 7:
 				if len(views) > 0 {
 					i := rng.IntN(len(views))
@@ -123,6 +124,7 @@ func TestSpaceEqualsItsTwin(t *testing.T) {
 					views = slices.Delete(views, i, i+1)
 				}
 			case 8:
+				checkTrees(t, s)
 				now.compare(t, s.Live(), rng)
 				for _, w := range views {
 					w.then.compare(t, w.v, rng)
@@ -172,13 +174,14 @@ func checkForgotten(t *testing.T, s *Space) {
 	for range 1000 {
 		s.Commit() // which sweeps
 	}
-	if len(s.stale) != 0 || s.count.Load() != 0 || len(s.views) != 0 {
-		t.Fatalf("%d items to forget, %d views", len(s.stale), len(s.views))
+	if s.stale.n != 0 || s.count.Load() != 0 || len(s.views) != 0 {
+		t.Fatalf("%d items to forget, %d views", s.stale.n, len(s.views))
 	}
 	cells := 0
+	checkTrees(t, s)
 	for _, c := range s.collections {
-		if len(c.items)+len(c.others) != c.live || c.order.Len() != c.live {
-			t.Fatalf("%d items, %d in order, %d live", len(c.items)+len(c.others), c.order.Len(), c.live)
+		if len(c.items)+len(c.others) != c.live || c.gone.Len() != 0 {
+			t.Fatalf("%d items, %d live, %d gone", len(c.items)+len(c.others), c.live, c.gone.Len())
 		}
 		for _, at := range c.items {
 			if s.item(at).past != 0 {
@@ -188,6 +191,23 @@ func checkForgotten(t *testing.T, s *Space) {
 		cells += 2 * c.live // item and value
 	}
 	checkMemory(t, s, cells)
+}
+
+// checkTrees demands that the writer passes over nothing that is gone.
+func checkTrees(t *testing.T, s *Space) {
+	t.Helper()
+	for _, c := range s.collections {
+		gone := 0
+		c.gone.Scan(func(_ string, at cell) bool {
+			if it := s.item(at); it.val == 0 && it.past != 0 {
+				gone++
+			}
+			return true
+		})
+		if c.order.Len() != c.live || c.gone.Len() != gone {
+			t.Fatalf("%d in order, %d live, %d of %d gone", c.order.Len(), c.live, gone, c.gone.Len())
+		}
+	}
 }
 
 // checkMemory demands that just so many cells are in use.

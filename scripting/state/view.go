@@ -12,9 +12,27 @@ type View struct {
 	s        *Space
 	all      []*collection // as they stood, for the Space may be arranged anew
 	epoch    uint64
-	live     []int // how many items each collection has; nil: count now
+	spans    []span // of each collection; nil: look now
 	digest   uint64
 	released atomic.Bool
+}
+
+// span is how many items a collection has, and between which keys they are.
+type span struct {
+	live        int
+	first, last string
+}
+
+// beyond is greater than any key, as the empty string is less.
+const beyond = "\xff"
+
+func (c *collection) span() span {
+	first, _, ok := c.order.Min()
+	if !ok {
+		return span{first: beyond}
+	}
+	last, _, _ := c.order.Max()
+	return span{first: first, last: last}
 }
 
 // liveEpoch is later than every write.
@@ -30,11 +48,15 @@ func (s *Space) View() *View {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v := &View{
-		s: s, all: s.collections, epoch: s.epoch, live: make([]int, len(s.collections)),
+		s: s, all: s.collections, epoch: s.epoch, spans: make([]span, len(s.collections)),
 		digest: s.Digest(),
 	}
 	for i, c := range s.collections {
-		v.live[i] = c.live
+		v.spans[i] = span{last: beyond}
+		if len(s.journal) == 0 { // what is not committed may be rolled back
+			v.spans[i] = c.span()
+		}
+		v.spans[i].live = c.live
 	}
 	s.views = append(s.views, s.epoch)
 	s.epoch++
@@ -87,10 +109,17 @@ func (s *Space) shown(at cell, epoch uint64) string {
 
 // Len is how many keys a collection has.
 func (v *View) Len(number int) int {
-	if v.live == nil {
+	if v.spans == nil {
 		return v.all[number].live
 	}
-	return v.live[number]
+	return v.spans[number].live
+}
+
+func (v *View) span(number int) span {
+	if v.spans == nil {
+		return span{last: beyond}
+	}
+	return v.spans[number]
 }
 
 // Pair is a key and its value, both good for as long as what Get returns.
@@ -101,6 +130,7 @@ const maxVisit = 1024
 
 // Page appends to dst the first n pairs with lo <= key, and key < hi unless hi is empty.
 func (v *View) Page(dst []Pair, number int, lo, hi string, n int) []Pair {
+	lo = max(lo, v.span(number).first)
 	for more := true; more && n > 0; {
 		var found int
 		had := len(dst)
@@ -116,7 +146,7 @@ func (v *View) page(dst []Pair, number int, lo, hi string, n int) ([]Pair, strin
 	v.lock()
 	defer v.unlock()
 	visits, more := 0, false
-	v.all[number].order.Ascend(lo, func(key string, at cell) bool {
+	v.ascend(number, lo, func(key string, at cell) bool {
 		if hi != "" && key >= hi {
 			return false
 		}
@@ -133,15 +163,45 @@ func (v *View) page(dst []Pair, number int, lo, hi string, n int) ([]Pair, strin
 	return dst, lo, more
 }
 
+// ascend visits the items that the view may show, from the key lo on.
+func (v *View) ascend(number int, lo string, visit func(key string, at cell) bool) {
+	c := v.all[number]
+	if v.spans == nil || c.gone.Len() == 0 {
+		c.order.Ascend(lo, visit)
+		return
+	}
+	a, b := c.order.Iter(), c.gone.Iter()
+	inA, inB := a.Seek(lo), b.Seek(lo)
+	for more := true; more && (inA || inB); {
+		if inA && (!inB || a.Key() < b.Key()) {
+			more = visit(a.Key(), a.Value())
+			inA = a.Next()
+		} else {
+			more = visit(b.Key(), b.Value())
+			inB = b.Next()
+		}
+	}
+}
+
 // Last returns the pair with the greatest key.
 func (v *View) Last(number int) (p Pair, ok bool) {
 	v.lock()
 	defer v.unlock()
-	v.all[number].order.Reverse(func(key string, at cell) bool {
-		p = Pair{key, v.s.shown(at, v.epoch)}
-		ok = p.Val != ""
-		return !ok
-	})
+	visit := func(key string, at cell) bool {
+		if key <= p.Key {
+			return false
+		}
+		val := v.s.shown(at, v.epoch)
+		if ok = ok || val != ""; val != "" {
+			p = Pair{key, val}
+		}
+		return val == ""
+	}
+	c, from := v.all[number], v.span(number).last
+	c.order.Descend(from, visit)
+	if v.spans != nil {
+		c.gone.Descend(from, visit)
+	}
 	return p, ok
 }
 

@@ -2,6 +2,7 @@ package state
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -96,6 +97,60 @@ func TestPageGoesPastManyInvisibleItems(t *testing.T) {
 	v.Release()
 }
 
+// TestViewOfUncommittedWritesFollowsARollback, at the ends too.
+func TestViewOfUncommittedWritesFollowsARollback(t *testing.T) {
+	s := New([]string{"a"})
+	for i, key := range []string{"b", "c", "d"} {
+		put(s, key, i)
+	}
+	s.Commit()
+	for _, key := range []string{"b", "d"} {
+		s.Set(0, StringKey(nil, key), nil)
+	}
+	put(s, "x", 1)
+	v := s.View()
+	s.Rollback(0)
+	s.Commit()
+	page := v.Page(nil, 0, "", "", 9)
+	if last, ok := v.Last(0); len(page) != 3 || page[0].Key != "\x02b" || !ok || last != page[2] {
+		t.Errorf("got %q, last %q", page, last)
+	}
+	v.Release()
+	checkForgotten(t, s)
+}
+
+// TestViewBeginsWhereItHasSomething: it passes over nothing that was gone when it was made.
+func TestViewBeginsWhereItHasSomething(t *testing.T) {
+	s := New([]string{"a", "b"})
+	for i := range 5 {
+		put(s, fmt.Sprint(i), i)
+	}
+	s.Commit()
+	older := s.View()
+	for _, key := range []string{"0", "1", "4"} {
+		s.Set(0, StringKey(nil, key), nil)
+	}
+	s.Commit()
+	v := s.View()
+	put(s, "1", 1)
+	put(s, "9", 9)
+	s.Commit()
+	want := []span{{2, "\x022", "\x023"}, {first: "\xff"}}
+	if !slices.Equal(v.spans, want) || v.ends() != "23" || older.ends() != "04" ||
+		s.Live().ends() != "19" {
+		t.Errorf("got %+v; %s, %s, %s", v.spans, v.ends(), older.ends(), s.Live().ends())
+	}
+	older.Release()
+	v.Release()
+	checkForgotten(t, s)
+}
+
+// ends are the first and the last key.
+func (v *View) ends() string {
+	last, _ := v.Last(0)
+	return v.Page(nil, 0, "", "", 1)[0].Key[1:] + last.Key[1:]
+}
+
 func TestKeysOrderIntegersBeforeStrings(t *testing.T) {
 	ordered := []string{}
 	for _, n := range []int64{-value.MaxInteger, -300, -1, 0, 1, 255, 256, value.MaxInteger} {
@@ -124,6 +179,28 @@ func TestKeysOrderIntegersBeforeStrings(t *testing.T) {
 		"\x02" + strings.Repeat("z", value.MaxKey+1)} {
 		if CheckKey(bad) == nil {
 			t.Errorf("%.20q is no key", bad)
+		}
+	}
+}
+
+// TestQueueIsFirstInFirstOut over many chunks, and keeps no more of them than it needs.
+func TestQueueIsFirstInFirstOut(t *testing.T) {
+	var q queue
+	in, out := uint64(0), uint64(0)
+	for range 5 {
+		for range 3 * chunkSize {
+			q.push(stale{epoch: in})
+			in++
+		}
+		for range 3*chunkSize - 7 {
+			if got := q.first().epoch; got != out {
+				t.Fatalf("got %d, want %d", got, out)
+			}
+			q.pop()
+			out++
+		}
+		if q.n != int(in-out) || len(q.chunks) > 2 {
+			t.Fatalf("%d, want %d; %d chunks", q.n, in-out, len(q.chunks))
 		}
 	}
 }

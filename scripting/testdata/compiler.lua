@@ -156,3 +156,20 @@ local t, k = {}, 1
 t[k] = (function() k = 2 return false end)() or "x"
 return {t[1], k}
 -- want: ["x",2]
+----
+-- an error that is caught leaves the variables of the functions around pcall to those functions
+local x = 1
+local function up() x = x + 1 end
+pcall(error, "caught")
+up()
+pcall(function() up() local y = x + nil end)
+up()
+return x
+-- want: 4
+----
+-- a function that survives the one that failed keeps its variables
+local kept
+pcall(function() local q, y = 5, 7 kept = function() y = y + 1 return y end error("caught") end)
+local a, b, c, d, e = 1, 2, 3, 4, 5
+return {kept(), kept(), a + b + c + d + e}
+-- want: [8,9,15]

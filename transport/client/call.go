@@ -30,7 +30,7 @@ func (a *call) begin() bool {
 	a.endpoint = endpoint
 	x := c.exchange(a.task.wire())
 	x.call = a
-	if conn.start(x, c.patience(&a.task)) != nil {
+	if conn.start(x, c.until(&a.task)) != nil {
 		c.release(x)
 		return false
 	}

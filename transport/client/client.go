@@ -181,6 +181,8 @@ func (c *Client) task(ctx context.Context, r Request) (task, error) {
 		t.op = wire.OpBackup
 	case core.RequestProbe:
 		t.op = wire.OpProbe
+	case core.RequestLog:
+		t.op = wire.OpLog
 	default:
 		return t, fmt.Errorf("%w: kind %d", ErrInvalid, r.Kind)
 	}
@@ -190,16 +192,17 @@ func (c *Client) task(ctx context.Context, r Request) (task, error) {
 	if t.request.Level != core.Bounded {
 		t.request.MaxStale = 0
 	}
-	if (t.op == wire.OpResync || t.op == wire.OpBackup) && r.Target == "" {
-		return t, fmt.Errorf("%w: resync or backup of no node", ErrInvalid)
+	if (t.op == wire.OpResync || t.op == wire.OpBackup || t.op == wire.OpLog) && r.Target == "" {
+		return t, fmt.Errorf("%w: resync, backup or log of no node", ErrInvalid)
 	}
 	if len(r.Data) > wire.MaxDataBytes {
 		return t, fmt.Errorf("%w: %d bytes, limit %d", core.ErrTooLarge, len(r.Data),
 			wire.MaxDataBytes)
 	}
 	var ok bool
+	t.begun = time.Now()
 	if t.deadline, ok = ctx.Deadline(); !ok {
-		t.deadline = time.Now().Add(c.config.Timeout)
+		t.deadline = t.begun.Add(c.config.Timeout)
 	}
 	return t, nil
 }

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -15,7 +16,7 @@ const (
 	DefaultAttemptTimeout = time.Second
 	DefaultDialTimeout    = time.Second
 	DefaultMaxPending     = 16384
-	MaxEndpoints          = 64 // configured and learned from hints, together
+	MaxEndpoints          = 64 // configured and learned from hints, of which the oldest give way
 )
 
 // Config says whom a Client talks to and how long it tries. The zero value of a field means its
@@ -75,10 +76,10 @@ func (c Config) withDefaults() (Config, error) {
 	if len(c.Endpoints) > MaxEndpoints {
 		return c, errors.New("client: too many endpoints")
 	}
-	setDefault(&c.Timeout, DefaultTimeout)
-	setDefault(&c.AttemptTimeout, DefaultAttemptTimeout)
-	setDefault(&c.DialTimeout, DefaultDialTimeout)
-	setDefault(&c.MaxPending, DefaultMaxPending)
+	c.Timeout = cmp.Or(max(c.Timeout, 0), DefaultTimeout)
+	c.AttemptTimeout = cmp.Or(max(c.AttemptTimeout, 0), DefaultAttemptTimeout)
+	c.DialTimeout = cmp.Or(max(c.DialTimeout, 0), DefaultDialTimeout)
+	c.MaxPending = cmp.Or(max(c.MaxPending, 0), DefaultMaxPending)
 	if c.Dial == nil {
 		c.Dial = func(ctx context.Context, address string) (net.Conn, error) {
 			var dialer net.Dialer
@@ -86,10 +87,4 @@ func (c Config) withDefaults() (Config, error) {
 		}
 	}
 	return c, nil
-}
-
-func setDefault[T int | time.Duration](field *T, value T) {
-	if *field <= 0 {
-		*field = value
-	}
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -19,6 +21,10 @@ const (
 	batchBytes = 256 << 10
 	// writeTimeout bounds writing that much.
 	writeTimeout = 10 * time.Second
+	// maxBurst is how many replies are settled together at most.
+	maxBurst = 128
+	// grain is the least time between two looks for what is overdue.
+	grain = time.Millisecond
 )
 
 var (
@@ -29,9 +35,10 @@ var (
 // conn is a connection that carries many exchanges at once.
 //
 // Invariants, under mu:
-//  1. An exchange is in waiting, not sent yet, or in pending, sent, until it is settled.
+//  1. An exchange is in waiting[head:], not sent yet, or in pending, sent, until it is settled.
 //  2. pending has at most welcome.Window exchanges, by id, and no id is used twice.
 //  3. Once err is set, both are empty and remain so.
+//  4. timer is set to wake, and no exchange's deadline is before it; zero: there is no exchange.
 type conn struct {
 	link    net.Conn
 	address string
@@ -40,7 +47,10 @@ type conn struct {
 	mu      sync.Mutex
 	work    sync.Cond // for the writer: waiting has grown, pending has shrunk, or err is set
 	waiting []*exchange
+	head    int
 	pending map[uint64]*exchange
+	timer   *time.Timer // runs expire
+	wake    time.Time
 	lastID  uint64
 	parted  bool // the server has said its last word
 	err     error
@@ -57,11 +67,17 @@ func dial(ctx context.Context, config *Config, address string) (*conn, error) {
 		_ = link.Close()
 		return nil, fmt.Errorf("%s: %w", address, err)
 	}
+	return newConn(link, address, welcome), nil
+}
+
+func newConn(link net.Conn, address string, welcome wire.Welcome) *conn {
 	c := &conn{
 		link: link, address: address, welcome: welcome, pending: make(map[uint64]*exchange),
 	}
 	c.work.L = &c.mu
-	return c, nil
+	c.timer = time.AfterFunc(time.Hour, c.expire) // ends at once
+	c.timer.Stop()
+	return c
 }
 
 func greet(ctx context.Context, link net.Conn, cluster core.ClusterID) (wire.Welcome, error) {
@@ -93,7 +109,7 @@ func greet(ctx context.Context, link net.Conn, cluster core.ClusterID) (wire.Wel
 }
 
 // start queues an exchange. After an error it is not and will not be sent, and not be settled.
-func (c *conn) start(x *exchange, limit time.Duration) error {
+func (c *conn) start(x *exchange, deadline time.Time) error {
 	if n, most := len(x.request.Data), c.welcome.MaxRequestBytes; uint64(n) > uint64(most) {
 		return fmt.Errorf("%w: %d bytes, limit %d", core.ErrTooLarge, n, most)
 	}
@@ -102,9 +118,12 @@ func (c *conn) start(x *exchange, limit time.Duration) error {
 	if c.err != nil {
 		return c.err
 	}
-	x.conn = c
+	x.conn, x.deadline = c, deadline
 	c.waiting = append(c.waiting, x)
-	x.timer.Reset(limit)
+	if c.wake.IsZero() || deadline.Before(c.wake) {
+		c.wake = deadline
+		c.timer.Reset(time.Until(deadline))
+	}
 	c.work.Signal()
 	return nil
 }
@@ -125,12 +144,42 @@ func (c *conn) cancel(x *exchange, err error) {
 		if _, sent := c.pending[x.id]; sent {
 			delete(c.pending, x.id)
 			c.work.Signal()
-		} else if i := slices.Index(c.waiting, x); i >= 0 {
-			c.waiting = slices.Delete(c.waiting, i, i+1)
+		} else if i := slices.Index(c.waiting[c.head:], x); i >= 0 {
+			c.waiting = slices.Delete(c.waiting, c.head+i, c.head+i+1)
 		}
 	}
 	c.mu.Unlock()
 	if !settled {
+		x.finish()
+	}
+}
+
+// expire settles what is overdue, and looks again when something will be. One timer for all costs a
+// request next to nothing: as a rule it is answered before any deadline comes.
+func (c *conn) expire() {
+	c.mu.Lock()
+	now, late := time.Now(), []*exchange(nil)
+	c.wake = time.Time{}
+	overdue := func(x *exchange) bool {
+		if x.deadline.After(now) {
+			if c.wake.IsZero() || x.deadline.Before(c.wake) {
+				c.wake = x.deadline
+			}
+			return false
+		}
+		x.settled, x.err = true, errExpired
+		late = append(late, x)
+		return true
+	}
+	left := slices.DeleteFunc(c.waiting[c.head:], overdue)
+	c.waiting = c.waiting[:c.head+len(left)]
+	maps.DeleteFunc(c.pending, func(_ uint64, x *exchange) bool { return overdue(x) })
+	if !c.wake.IsZero() {
+		c.timer.Reset(max(c.wake.Sub(now), grain))
+	}
+	c.work.Signal()
+	c.mu.Unlock()
+	for _, x := range late {
 		x.finish()
 	}
 }
@@ -158,20 +207,24 @@ func (c *conn) collect(buf []byte) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for c.err == nil && len(buf) == 0 {
-		taken := 0
-		for _, x := range c.waiting {
-			if len(buf) >= batchBytes || uint64(len(c.pending)) >= uint64(c.welcome.Window) {
-				break
-			}
-			taken++
+		for c.head < len(c.waiting) && len(buf) < batchBytes &&
+			uint64(len(c.pending)) < uint64(c.welcome.Window) {
+			x := c.waiting[c.head]
+			c.waiting[c.head] = nil
+			c.head++
 			c.lastID++
 			x.id = c.lastID
 			c.pending[x.id] = x
 			buf = x.appendFrame(buf)
 		}
-		c.waiting = slices.Delete(c.waiting, 0, taken)
+		if 2*c.head >= len(c.waiting) { // so what was taken never outgrows the rest
+			c.waiting, c.head = slices.Delete(c.waiting, 0, c.head), 0
+		}
 		if len(buf) == 0 {
 			c.work.Wait()
+			c.mu.Unlock()
+			runtime.Gosched() // whoever else is about to ask: one write for all costs far less
+			c.mu.Lock()
 		}
 	}
 	if c.err != nil {
@@ -180,24 +233,43 @@ func (c *conn) collect(buf []byte) []byte {
 	return buf
 }
 
-// read takes replies until the connection ends.
+// read takes replies until the connection ends: those that have arrived together as one burst.
 func (c *conn) read() {
 	frames := wire.NewReader(c.link, wire.MaxReplyBytes)
-	var reply wire.Reply
+	var replies [maxBurst]wire.Reply // they keep their strings: see Decode
+	var settled []*exchange
 	for {
-		payload, err := frames.Next()
-		if err == nil {
-			err = reply.Decode(payload)
+		n, err := gather(frames, replies[:])
+		settled = c.settle(replies[:n], settled[:0])
+		for _, x := range settled {
+			x.finish()
 		}
-		if err == nil && reply.ID == 0 {
-			err = c.lastWord(&reply)
+		clear(settled)
+		if err == nil && replies[n-1].ID == 0 {
+			err = c.lastWord(&replies[n-1])
 		}
 		if err != nil {
 			c.fail(err)
 			return
 		}
-		c.settle(&reply)
 	}
+}
+
+// gather waits for a reply, and takes it and those that have arrived with it, up to one about the
+// connection as a whole. With an error, n are good.
+func gather(frames *wire.Reader, replies []wire.Reply) (n int, err error) {
+	for n < len(replies) && (n == 0 || frames.Buffered() && replies[n-1].ID != 0) {
+		payload, err := frames.Next()
+		if err == nil {
+			err = replies[n].Decode(payload)
+		}
+		if err != nil {
+			return n, err
+		}
+		replies[n].Value = append([]byte(nil), replies[n].Value...)
+		n++
+	}
+	return n, nil
 }
 
 // lastWord handles a reply about the connection as a whole.
@@ -210,22 +282,24 @@ func (c *conn) lastWord(r *wire.Reply) error {
 	return fmt.Errorf("server hangs up: %s", r.Message)
 }
 
-// settle gives an exchange its reply. Nobody may be waiting for it any more.
-func (c *conn) settle(r *wire.Reply) {
+// settle gives exchanges their replies, and appends them to settled. Nobody may be waiting for one
+// any more.
+func (c *conn) settle(replies []wire.Reply, settled []*exchange) []*exchange {
 	c.mu.Lock()
-	x := c.pending[r.ID]
-	if x != nil {
-		if len(c.waiting) > 0 {
-			c.work.Signal() // there is room in the window
+	defer c.mu.Unlock()
+	for i := range replies {
+		r := &replies[i]
+		if x := c.pending[r.ID]; x != nil {
+			delete(c.pending, r.ID)
+			x.settled, x.reply = true, *r
+			settled = append(settled, x)
 		}
-		delete(c.pending, r.ID)
-		x.settled, x.reply = true, *r
-		x.reply.Value = append([]byte(nil), r.Value...)
+		r.Value = nil
 	}
-	c.mu.Unlock()
-	if x != nil {
-		x.finish()
+	if len(settled) > 0 && c.head < len(c.waiting) {
+		c.work.Signal() // there is room in the window
 	}
+	return settled
 }
 
 // fail ends the connection, and settles every exchange: those not sent, and after a server's last
@@ -237,14 +311,15 @@ func (c *conn) fail(err error) {
 		return
 	}
 	c.err = fmt.Errorf("connection to %s: %w", c.address, err)
-	lost := c.waiting
+	lost := c.waiting[c.head:]
 	for _, x := range c.pending {
 		lost = append(lost, x)
 		if c.parted {
 			x.id = 0
 		}
 	}
-	c.waiting, c.pending = nil, nil
+	c.waiting, c.head, c.pending = nil, 0, nil
+	c.timer.Stop()
 	for _, x := range lost {
 		x.settled, x.err = true, c.err
 	}

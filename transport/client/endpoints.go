@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/tidelock-raft/tidelock/core"
@@ -23,7 +25,9 @@ var errTooMany = errors.New("client: too many endpoints")
 // endpoint is an address, and the one connection to it. Its fields belong to Client.mu.
 type endpoint struct {
 	address   string
-	conn      *conn // nil: none was made; it may have failed
+	given     bool   // by Config
+	found     uint64 // when it was last looked for, by endpoints.searches
+	conn      *conn  // nil: none was made; it may have failed
 	dialing   *dialing
 	downUntil time.Time
 }
@@ -38,10 +42,12 @@ type dialing struct {
 // endpoints is what a client knows of the nodes. It belongs to Client.mu.
 //
 // Invariants: rotation has each endpoint that is in use for requests without a Target once;
-// byAddress has these and the targets, at most MaxEndpoints; home is an index into rotation.
+// byAddress has these and the targets, at most MaxEndpoints; home is an index into rotation. Every
+// connection and every dialing is that of an endpoint in byAddress.
 type endpoints struct {
 	rotation  []*endpoint
 	byAddress map[string]*endpoint
+	searches  uint64
 	leaders   map[core.GroupID]*endpoint
 	home      int // whom to ask when no leader is known
 }
@@ -52,6 +58,7 @@ func (b *endpoints) init(addresses []string, random *rand.Rand) {
 	for _, address := range addresses {
 		if b.byAddress[address] == nil {
 			b.rotation = append(b.rotation, b.find(address))
+			b.byAddress[address].given = true
 		}
 	}
 	b.home = random.IntN(len(b.rotation))
@@ -60,12 +67,40 @@ func (b *endpoints) init(addresses []string, random *rand.Rand) {
 // find returns the endpoint with this address, which is new if need be; nil: there are too many.
 func (b *endpoints) find(address string) *endpoint {
 	e := b.byAddress[address]
-	if e == nil && len(b.byAddress) < MaxEndpoints {
+	if e == nil {
+		if len(b.byAddress) >= MaxEndpoints && !b.forget() {
+			return nil
+		}
 		e = &endpoint{address: address}
 		b.byAddress[address] = e
 	}
+	b.searches++
+	e.found = b.searches
 	return e
 }
+
+// forget makes room: of the endpoints that were learned and are not connected, the one that was not
+// looked for for the longest time goes. It reports whether there was one.
+func (b *endpoints) forget() bool {
+	var oldest *endpoint
+	for _, e := range b.byAddress {
+		if !e.given && e.dialing == nil && !e.connected() && (oldest == nil || e.found < oldest.found) {
+			oldest = e
+		}
+	}
+	if oldest == nil {
+		return false
+	}
+	delete(b.byAddress, oldest.address)
+	maps.DeleteFunc(b.leaders, func(_ core.GroupID, e *endpoint) bool { return e == oldest })
+	home := b.rotation[b.home]
+	b.rotation = slices.DeleteFunc(b.rotation, func(e *endpoint) bool { return e == oldest })
+	b.home = max(0, slices.Index(b.rotation, home))
+	return true
+}
+
+// connected reports whether there is a live connection.
+func (e *endpoint) connected() bool { return e.conn != nil && e.conn.alive() }
 
 func (b *endpoints) addresses() []string {
 	addresses := make([]string, len(b.rotation))
@@ -89,11 +124,7 @@ func (b *endpoints) hint(g core.GroupID, address string) {
 	if e == nil {
 		return
 	}
-	known := false
-	for _, other := range b.rotation {
-		known = known || other == e
-	}
-	if !known {
+	if !slices.Contains(b.rotation, e) {
 		b.rotation = append(b.rotation, e)
 	}
 	b.leads(g, e)
@@ -125,7 +156,7 @@ func (c *Client) pick(t *task) (*endpoint, *conn, error) {
 	case e == nil || t.request.Level == core.Stale:
 		e = c.book.rotation[c.book.home]
 	}
-	if e.conn != nil && e.conn.alive() {
+	if e.connected() {
 		return e, e.conn, nil
 	}
 	return e, nil, nil
@@ -161,7 +192,11 @@ func (c *Client) connect(ctx context.Context, deadline time.Time, e *endpoint) (
 		c.mu.Unlock()
 		return nil, core.ErrClosed
 	}
-	if e.conn != nil && e.conn.alive() {
+	if c.book.byAddress[e.address] != e { // it was forgotten since it was picked
+		c.mu.Unlock()
+		return nil, errTooMany
+	}
+	if e.connected() {
 		defer c.mu.Unlock()
 		return e.conn, nil
 	}

@@ -7,31 +7,26 @@ import (
 )
 
 // exchange is one request on one connection, and what became of it. It is settled exactly once: by
-// a reply, by the end of its connection, by its timer, or by cancel; then finish runs.
+// a reply, by the end of its connection, at its deadline, or by cancel; then finish runs.
 //
 // Invariants:
 //  1. id is zero until the request is sent, and again if the server is known not to have carried
 //     it out.
 //  2. Before start, and after finish, it belongs to who made it; in between to conn.mu.
 type exchange struct {
-	request wire.Request // its ID is not used
-	conn    *conn
-	id      uint64
-	settled bool
-	reply   wire.Reply
-	err     error // why there is no reply
+	request  wire.Request // its ID is not used
+	conn     *conn
+	id       uint64
+	deadline time.Time
+	settled  bool
+	reply    wire.Reply
+	err      error // why there is no reply
 
-	timer *time.Timer   // cancels it with errExpired
-	done  chan struct{} // holds one; told by finish if call is nil
-	call  *call         // told by finish
+	done chan struct{} // holds one; told by finish if call is nil
+	call *call         // told by finish
 }
 
-func newExchange() any {
-	x := &exchange{done: make(chan struct{}, 1)}
-	x.timer = time.AfterFunc(time.Hour, func() { x.conn.cancel(x, errExpired) })
-	x.timer.Stop()
-	return x
-}
+func newExchange() any { return &exchange{done: make(chan struct{}, 1)} }
 
 func (x *exchange) appendFrame(dst []byte) []byte {
 	request := x.request
@@ -58,11 +53,8 @@ func (c *Client) exchange(r wire.Request) *exchange {
 	return x
 }
 
-// release keeps the exchange to be used again, unless its timer may still be about to touch it.
+// release keeps the exchange to be used again.
 func (c *Client) release(x *exchange) {
-	if !x.timer.Stop() {
-		return
-	}
-	*x = exchange{timer: x.timer, done: x.done}
+	*x = exchange{done: x.done}
 	c.exchanges.Put(x)
 }

@@ -143,6 +143,7 @@ func (s *sessions) drop(t *task) {
 // enroll gives a command its number in a session, and opens one if there is none that has one.
 func (c *Client) enroll(ctx context.Context, t *task) error {
 	for !c.sessions.number(t) {
+		t.begun = time.Time{}
 		own, under, err := c.sessions.open(t.request.Group)
 		switch {
 		case err != nil:

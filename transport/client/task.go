@@ -24,6 +24,7 @@ type task struct {
 	request  Request
 	op       wire.Op
 	deadline time.Time
+	begun    time.Time // the first attempt; zero: time has gone by
 
 	tries   int   // in this round
 	rounds  int   // that are over
@@ -129,14 +130,20 @@ func (c *Client) rest(ctx context.Context, d time.Duration, t *task) error {
 	}
 }
 
-// patience is how long the next attempt may take. It doubles with each that took too long, so that
-// a query that is slow everywhere is answered in the end.
-func (c *Client) patience(t *task) time.Duration {
-	left := time.Until(t.deadline)
+// until is when the next attempt, which begins now, is given up. The time for it doubles with each
+// that took too long, so that a query that is slow everywhere is answered in the end.
+func (c *Client) until(t *task) time.Time {
 	if t.op != wire.OpQuery && t.op != wire.OpSession || t.request.Target != "" {
-		return left
+		return t.deadline
 	}
-	return min(left, c.config.AttemptTimeout<<min(t.expired, 16))
+	now := t.begun
+	if t.begun = (time.Time{}); now.IsZero() {
+		now = time.Now()
+	}
+	if end := now.Add(c.config.AttemptTimeout << min(t.expired, 16)); end.Before(t.deadline) {
+		return end
+	}
+	return t.deadline
 }
 
 // attempt asks one endpoint, and reports whether that settles the matter.
@@ -150,10 +157,11 @@ func (c *Client) attempt(ctx context.Context, t *task) (Reply, bool, error) {
 			c.turn(t, e, "")
 			return Reply{}, errors.Is(err, core.ErrClosed), err
 		}
+		t.begun = time.Time{}
 	}
 	x := c.exchange(t.wire())
 	defer c.release(x)
-	if err = c.converse(ctx, conn, x, c.patience(t)); err != nil {
+	if err = c.converse(ctx, conn, x, c.until(t)); err != nil {
 		return Reply{}, errors.Is(err, core.ErrTooLarge), err
 	}
 	return c.judge(t, e, x)
@@ -161,9 +169,9 @@ func (c *Client) attempt(ctx context.Context, t *task) (Reply, bool, error) {
 
 // converse has the exchange settled; an error says that it was not begun.
 func (c *Client) converse(
-	ctx context.Context, conn *conn, x *exchange, limit time.Duration,
+	ctx context.Context, conn *conn, x *exchange, deadline time.Time,
 ) error {
-	if err := conn.start(x, limit); err != nil {
+	if err := conn.start(x, deadline); err != nil {
 		return err
 	}
 	select {

@@ -229,6 +229,27 @@ func TestDecodeUndoesEncode(t *testing.T) {
 	})
 }
 
+func TestLargestSnapshotMetaIsCarried(t *testing.T) {
+	var members core.Membership
+	for n := range core.NodeID(core.MaxMembers) {
+		members.Members = append(members.Members, core.Member{ID: 1<<63 + n, Role: core.Voter,
+			Addr: core.Addr(bytes.Repeat([]byte("a"), core.MaxAddrBytes))})
+	}
+	for n := range core.NodeID(core.MaxRetired) {
+		members.Retired.IDs = append(members.Retired.IDs, (n+1)*(1<<55-1))
+	}
+	m := core.Message{Kind: core.MsgSnapshot, Group: 1, From: 1, To: 2, Term: 3,
+		Snapshot: &core.SnapshotMeta{Position: core.Position{Term: 1, Index: 2}, Membership: members}}
+	frame, err := codec.Limits{}.AppendFrame(nil, []core.Message{m})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := codec.NewReader(bytes.NewReader(frame), codec.Limits{}).Next(nil)
+	if err != nil || len(got) != 1 || !transporttest.Equal(&got[0], &m) {
+		t.Errorf("got %d messages, %v", len(got), err)
+	}
+}
+
 // Messages stay as they were delivered while thousands of frames pass through the same chunks.
 func TestDeliveredDataIsNeverOverwritten(t *testing.T) {
 	var stream []byte

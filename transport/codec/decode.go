@@ -227,7 +227,7 @@ func (d *decoder) data() []byte {
 }
 
 func (d *decoder) snapshot() *core.SnapshotMeta {
-	data := d.bin(maxSnapshotBytes)
+	data := d.bin(core.MaxSnapshotMetaBytes)
 	if d.err != nil {
 		return nil
 	}

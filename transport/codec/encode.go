@@ -210,7 +210,7 @@ func (l Limits) Check(m *core.Message) (int, error) {
 		if err := m.Snapshot.Membership.Check(); err != nil {
 			return 0, fmt.Errorf("%w: %w", ErrInvalid, err)
 		}
-		size += maxSnapshotBytes
+		size += core.MaxSnapshotMetaBytes
 	}
 	previous := m.Log
 	for i := range m.Entries {

@@ -3,8 +3,6 @@ package codec
 import (
 	"cmp"
 	"errors"
-
-	"github.com/tidelock-raft/tidelock/core"
 )
 
 // Limits bound a frame. Both ends of a connection use the same; zero fields mean the defaults.
@@ -20,12 +18,8 @@ const (
 	DefaultFrameBytes = 8 << 20
 	DefaultDataBytes  = 4 << 20
 	DefaultMessages   = 1 << 14 // 2.5 MiB of core.Message once decoded
-	DefaultEntries    = 1 << 17 // 7 MiB of core.Entry once decoded
+	DefaultEntries    = 1 << 17 // 8 MiB of core.Entry once decoded
 )
-
-// maxSnapshotBytes bounds an encoded core.SnapshotMeta: its fixed part, a count, and for each
-// member an id, a role, a length and an address.
-const maxSnapshotBytes = 64 + core.MaxMembers*(10+1+2+core.MaxAddrBytes)
 
 var (
 	// ErrMalformed is returned for bytes that no Batch wrote.

@@ -233,8 +233,11 @@ func identity(header http.Header) (link.Hello, error) {
 
 // server is what peers call.
 type server struct {
-	t       *Transport
-	config  link.Config
+	t      *Transport
+	config link.Config
+
+	mu      sync.Mutex
+	ended   bool           // no request begins any more
 	running sync.WaitGroup // requests
 }
 
@@ -245,7 +248,7 @@ type connKey struct{}
 func serve(t *Transport, l net.Listener) {
 	s := &server{t: t, config: t.Config()}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+helloPath, s.hello)
+	mux.HandleFunc("GET "+helloPath, s.counted(s.hello))
 	mux.HandleFunc("POST "+appendPath, s.deliver(decodeAppend))
 	mux.HandleFunc("POST "+votePath, s.deliver(decodeVote))
 	mux.HandleFunc("POST "+messagePath, s.deliver(decodeMessage))
@@ -260,7 +263,38 @@ func serve(t *Transport, l net.Listener) {
 	}
 	_ = h.Serve(l) // it ends with the listener
 	_ = h.Close()
+	s.end()
+}
+
+// begin counts a request in, unless the server has ended. Close of a http.Server leaves it open
+// whether a request that has just been read still begins.
+func (s *server) begin() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.ended {
+		s.running.Add(1)
+	}
+	return !s.ended
+}
+
+// end waits for requests, and lets no other begin.
+func (s *server) end() {
+	s.mu.Lock()
+	s.ended = true
+	s.mu.Unlock()
 	s.running.Wait()
+}
+
+// counted is a handler whose requests end waits for.
+func (s *server) counted(do http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !s.begin() {
+			fail(w, http.StatusServiceUnavailable, core.ErrClosed)
+			return
+		}
+		defer s.running.Done()
+		do(w, r)
+	}
 }
 
 // welcome answers a request that comes from nobody that is listened to.
@@ -288,8 +322,6 @@ type refusal struct {
 }
 
 func (s *server) hello(w http.ResponseWriter, r *http.Request) {
-	s.running.Add(1)
-	defer s.running.Done()
 	if _, a, ok := s.welcome(w, r); ok {
 		reply(w, http.StatusOK, a)
 	}
@@ -297,9 +329,7 @@ func (s *server) hello(w http.ResponseWriter, r *http.Request) {
 
 // deliver returns the handler of messages of one shape.
 func (s *server) deliver(decode decoder) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		s.running.Add(1)
-		defer s.running.Done()
+	return s.counted(func(w http.ResponseWriter, r *http.Request) {
 		conn, _, ok := s.welcome(w, r)
 		if !ok {
 			return
@@ -328,7 +358,7 @@ func (s *server) deliver(decode decoder) http.HandlerFunc {
 			}
 		}
 		reply(w, http.StatusOK, outcome{Delivered: n, Refused: len(msgs) - n})
-	}
+	})
 }
 
 // outcome says how many messages found room in the inbox.

@@ -23,31 +23,9 @@ const (
 // errMalformed is returned for what no node has sent.
 var errMalformed = errors.New("http: malformed message")
 
-// appendEntries is AppendEntries of Raft figure 2, and what Tidelock adds.
-type appendEntries struct {
-	Term         core.Term     `json:"term"`
-	LeaderID     core.NodeID   `json:"leader_id"`
-	PrevLogIndex core.Index    `json:"prev_log_index"`
-	PrevLogTerm  core.Term     `json:"prev_log_term"`
-	Entries      list[logItem] `json:"entries"`
-	LeaderCommit core.Index    `json:"leader_commit"`
-	rest
-}
-
-// requestVote is RequestVote of Raft figure 2, and what Tidelock adds.
-type requestVote struct {
-	Term         core.Term     `json:"term"`
-	CandidateID  core.NodeID   `json:"candidate_id"`
-	LastLogIndex core.Index    `json:"last_log_index"`
-	LastLogTerm  core.Term     `json:"last_log_term"`
-	Entries      list[logItem] `json:"entries,omitempty"`
-	Commit       core.Index    `json:"commit,omitempty"`
-	rest
-}
-
-// message is one of any kind.
-type message struct {
-	Kind     string        `json:"kind"`
+// fields are those of every shape, by the names that they have in a message of any kind. The other
+// shapes have the same fields by names of their own, so that one converts to another.
+type fields struct {
 	Term     core.Term     `json:"term"`
 	From     core.NodeID   `json:"from"`
 	LogIndex core.Index    `json:"log_index,omitempty"`
@@ -55,6 +33,34 @@ type message struct {
 	Entries  list[logItem] `json:"entries,omitempty"`
 	Commit   core.Index    `json:"commit,omitempty"`
 	rest
+}
+
+// appendEntries is AppendEntries of Raft figure 2, and what Tidelock adds.
+type appendEntries struct {
+	Term     core.Term     `json:"term"`
+	From     core.NodeID   `json:"leader_id"`
+	LogIndex core.Index    `json:"prev_log_index"`
+	LogTerm  core.Term     `json:"prev_log_term"`
+	Entries  list[logItem] `json:"entries"`
+	Commit   core.Index    `json:"leader_commit"`
+	rest
+}
+
+// requestVote is RequestVote of Raft figure 2, and what Tidelock adds.
+type requestVote struct {
+	Term     core.Term     `json:"term"`
+	From     core.NodeID   `json:"candidate_id"`
+	LogIndex core.Index    `json:"last_log_index"`
+	LogTerm  core.Term     `json:"last_log_term"`
+	Entries  list[logItem] `json:"entries,omitempty"`
+	Commit   core.Index    `json:"commit,omitempty"`
+	rest
+}
+
+// message is one of any kind.
+type message struct {
+	Kind string `json:"kind"`
+	fields
 }
 
 // rest are the fields that have one name in all shapes. Numbers that use all their 64 bits are
@@ -168,20 +174,15 @@ func encode(m *core.Message) (string, []byte, error) {
 		e := &m.Entries[i]
 		entries[i] = logItem{e.Index, e.Term, e.Kind.String(), e.Time, e.Data}
 	}
+	f := fields{m.Term, m.From, m.Log.Index, m.Log.Term, entries, m.Commit, r}
 	path, shape := messagePath, any(nil)
 	switch m.Kind {
 	case core.MsgAppend:
-		path, shape = appendPath, &appendEntries{
-			m.Term, m.From, m.Log.Index, m.Log.Term, entries, m.Commit, r,
-		}
+		path, shape = appendPath, appendEntries(f)
 	case core.MsgVote:
-		path, shape = votePath, &requestVote{
-			m.Term, m.From, m.Log.Index, m.Log.Term, entries, m.Commit, r,
-		}
+		path, shape = votePath, requestVote(f)
 	default:
-		shape = &message{
-			m.Kind.String(), m.Term, m.From, m.Log.Index, m.Log.Term, entries, m.Commit, r,
-		}
+		shape = message{m.Kind.String(), f}
 	}
 	text, err := json.Marshal(shape)
 	return path, text, err
@@ -195,10 +196,7 @@ func decodeAppend(d *json.Decoder) (core.Message, error) {
 	if err := d.Decode(&in); err != nil {
 		return core.Message{}, err
 	}
-	return in.message(core.Message{
-		Kind: core.MsgAppend, Term: in.Term, From: in.LeaderID, Commit: in.LeaderCommit,
-		Log: core.Position{Term: in.PrevLogTerm, Index: in.PrevLogIndex},
-	}, in.Entries)
+	return fields(in).message(core.MsgAppend)
 }
 
 func decodeVote(d *json.Decoder) (core.Message, error) {
@@ -206,10 +204,7 @@ func decodeVote(d *json.Decoder) (core.Message, error) {
 	if err := d.Decode(&in); err != nil {
 		return core.Message{}, err
 	}
-	return in.message(core.Message{
-		Kind: core.MsgVote, Term: in.Term, From: in.CandidateID, Commit: in.Commit,
-		Log: core.Position{Term: in.LastLogTerm, Index: in.LastLogIndex},
-	}, in.Entries)
+	return fields(in).message(core.MsgVote)
 }
 
 func decodeMessage(d *json.Decoder) (core.Message, error) {
@@ -221,27 +216,28 @@ func decodeMessage(d *json.Decoder) (core.Message, error) {
 	if !kind.Valid() {
 		return core.Message{}, fmt.Errorf("kind %q is not known", in.Kind)
 	}
-	return in.message(core.Message{
-		Kind: kind, Term: in.Term, From: in.From, Commit: in.Commit,
-		Log: core.Position{Term: in.LogTerm, Index: in.LogIndex},
-	}, in.Entries)
+	return in.message(kind)
 }
 
-// message completes m by the rest and by the entries.
-func (r *rest) message(m core.Message, entries []logItem) (core.Message, error) {
-	m.To, m.Group, m.Reject, m.Force, m.Round = r.To, r.Group, r.Reject, r.Force, r.Round
-	m.Token, m.Offset, m.Data = r.Token, r.Offset, r.Data
-	m.Hint = core.Position{Term: r.HintTerm, Index: r.HintIndex}
-	if len(entries) > 0 {
-		m.Entries = make([]core.Entry, len(entries))
+// message is the message of that kind.
+func (f fields) message(kind core.MessageKind) (core.Message, error) {
+	m := core.Message{
+		Kind: kind, Term: f.Term, From: f.From, Commit: f.Commit,
+		Log: core.Position{Term: f.LogTerm, Index: f.LogIndex},
+		To:  f.To, Group: f.Group, Reject: f.Reject, Force: f.Force, Round: f.Round,
+		Token: f.Token, Offset: f.Offset, Data: f.Data,
+		Hint: core.Position{Term: f.HintTerm, Index: f.HintIndex},
 	}
-	for i, e := range entries {
+	if len(f.Entries) > 0 {
+		m.Entries = make([]core.Entry, len(f.Entries))
+	}
+	for i, e := range f.Entries {
 		m.Entries[i] = core.Entry{
 			Position: core.Position{Term: e.Term, Index: e.Index}, Kind: named[core.EntryKind](e.Kind),
 			Time: e.Time, Data: e.Data,
 		}
 	}
-	if s := r.Snapshot; s != nil {
+	if s := f.Snapshot; s != nil {
 		membership, rest, err := core.DecodeMembership(s.Membership)
 		if err != nil {
 			return m, err

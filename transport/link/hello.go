@@ -24,7 +24,7 @@ type Answer struct {
 	Status      Status         `json:"status"`
 	Cluster     core.ClusterID `json:"cluster,string"`
 	Node        core.NodeID    `json:"node"`
-	Incarnation uint64         `json:"incarnation,string"`
+	Incarnation uint64         `json:"incarnation,string"` // for people; nobody here decides by it
 }
 
 // Status says whether a hello was accepted. The numbers are part of the protocols.

@@ -162,6 +162,9 @@ func (p *peer) sendBatch(conn Session) error {
 	if piece, ok := p.queue.takeBulk(); ok {
 		count += p.add(conn, &piece)
 	}
+	if p.next == len(p.taken) {
+		defer clear(p.taken) // an idle peer pins nothing
+	}
 	if p.next < len(p.taken) || !p.queue.empty() {
 		p.queue.signal()
 	}
@@ -169,11 +172,7 @@ func (p *peer) sendBatch(conn Session) error {
 		return nil
 	}
 	p.used = time.Now()
-	err := conn.Flush()
-	if p.next == len(p.taken) {
-		clear(p.taken) // they are out of our hands, and an idle peer pins nothing
-	}
-	if err != nil {
+	if err := conn.Flush(); err != nil {
 		p.t.counters.dropped.Add(uint64(count))
 		return err
 	}

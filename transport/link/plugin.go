@@ -1,6 +1,7 @@
 package link
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/tidelock-raft/tidelock/core"
@@ -29,8 +30,17 @@ func (o Options) files() secure.Files {
 	return secure.Files{Cert: o.TLSCert, Key: o.TLSKey, CA: o.TLSCA}
 }
 
-// Validate reads the files of TLS, if any is named.
-func (o Options) Validate() error { return o.files().Validate() }
+// Validate reads the files of TLS, if any is named. What bounds something is positive: a zero would
+// be taken for the default.
+func (o Options) Validate() error {
+	if n := min(int64(o.QueueMessages), int64(o.QueueBytes), int64(o.MaxInbound)); n < 1 {
+		return fmt.Errorf("a bound is %d, want at least 1", n)
+	}
+	if d := min(o.HandshakeTimeout, o.WriteTimeout, o.IdleTimeout, o.RetryMin, o.RetryMax); d <= 0 {
+		return fmt.Errorf("a time is %v, want more", d)
+	}
+	return o.files().Validate()
+}
 
 // Plugin makes what plugins.RegisterTransport wants of a transport's Open.
 func Plugin(

@@ -6,22 +6,8 @@ import (
 	"github.com/tidelock-raft/tidelock/core"
 )
 
-// messageBytes is what a message is counted to weigh beside what it points to.
-const messageBytes = 192
-
 // maxSpare is the longest slice of messages that is kept for reuse.
 const maxSpare = 4096
-
-func weight(m *core.Message) int {
-	n := messageBytes + len(m.Data)
-	for i := range m.Entries {
-		n += m.Entries[i].Size()
-	}
-	if m.Snapshot != nil {
-		n += messageBytes * len(m.Snapshot.Membership.Members)
-	}
-	return n
-}
 
 // lane is one bounded queue. What does not fit is refused, so that what is in it has no gaps.
 type lane struct {
@@ -32,7 +18,7 @@ type lane struct {
 
 // put reports whether m found room. A lane that is empty has room for anything.
 func (l *lane) put(m *core.Message, maxMessages, maxBytes int) bool {
-	w := weight(m)
+	w := m.Size()
 	if n := len(l.msgs) - l.head; n > 0 && (n >= maxMessages || l.bytes+w > maxBytes) {
 		return false
 	}
@@ -48,7 +34,7 @@ func (l *lane) pop() (core.Message, bool) {
 	}
 	m := l.msgs[l.head]
 	l.msgs[l.head] = core.Message{}
-	l.bytes -= weight(&m)
+	l.bytes -= m.Size()
 	if l.head++; 2*l.head >= len(l.msgs) { // so the taken part never outgrows the rest
 		n := copy(l.msgs, l.msgs[l.head:])
 		clear(l.msgs[n:])

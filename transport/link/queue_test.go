@@ -18,12 +18,12 @@ func TestLaneIsAQueue(t *testing.T) {
 			if rapid.Bool().Draw(t, "put") {
 				token++
 				m := core.Message{Token: token, Data: make([]byte, rapid.IntRange(0, 500).Draw(t, "n"))}
-				fits := len(twin) == 0 || len(twin) < 5 && bytes+weight(&m) <= 1500
+				fits := len(twin) == 0 || len(twin) < 5 && bytes+m.Size() <= 1500
 				if got := l.put(&m, 5, 1500); got != fits {
 					t.Fatalf("put: got %v, want %v", got, fits)
 				}
 				if fits {
-					twin, bytes = append(twin, m), bytes+weight(&m)
+					twin, bytes = append(twin, m), bytes+m.Size()
 				}
 				continue
 			}
@@ -35,7 +35,7 @@ func TestLaneIsAQueue(t *testing.T) {
 				if got.Token != twin[0].Token {
 					t.Fatalf("pop: got %d, want %d", got.Token, twin[0].Token)
 				}
-				twin, bytes = twin[1:], bytes-weight(&got)
+				twin, bytes = twin[1:], bytes-got.Size()
 			}
 			if l.bytes != bytes {
 				t.Fatalf("bytes: got %d, want %d", l.bytes, bytes)

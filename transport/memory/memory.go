@@ -26,9 +26,6 @@ type Config struct {
 	QueueBytes    int       // that wait for this node; default 64 MiB
 }
 
-// messageBytes is what a message is counted to weigh beside what it points to.
-const messageBytes = 192
-
 // maxUnreachable bounds the addresses about which a node is still to be told.
 const maxUnreachable = 1024
 
@@ -161,10 +158,7 @@ func (t *Transport) Send(to core.Addr, msgs []core.Message) {
 
 // put reports whether the message found room. A queue that is empty has room for anything.
 func (t *Transport) put(m *core.Message) bool {
-	w := messageBytes + len(m.Data)
-	for i := range m.Entries {
-		w += m.Entries[i].Size()
-	}
+	w := m.Size()
 	if n := len(t.queue); n > 0 && (n >= t.config.QueueMessages || t.bytes+w > t.config.QueueBytes) {
 		return false
 	}

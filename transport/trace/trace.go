@@ -47,8 +47,23 @@ func Log(l *slog.Logger) Func {
 	}
 }
 
-// Transport returns next with f called for each message that is sent.
-func Transport(next core.Transport, f Func) core.Transport { return &transport{next, f} }
+// Transport returns next with f called for each message that is sent. It is a core.Diagnoser if
+// next is one.
+func Transport(next core.Transport, f Func) core.Transport {
+	t := &transport{next, f}
+	if d, ok := next.(core.Diagnoser); ok {
+		return diagnoser{t, d.Troubles}
+	}
+	return t
+}
+
+type diagnoser struct {
+	*transport
+	troubles func() []core.Trouble
+}
+
+// Troubles implements core.Diagnoser.
+func (d diagnoser) Troubles() []core.Trouble { return d.troubles() }
 
 type transport struct {
 	core.Transport

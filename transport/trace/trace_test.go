@@ -80,6 +80,22 @@ func TestEveryMessageIsShownAndPassedOn(t *testing.T) {
 	}
 }
 
+// knowing is a fake that is a core.Diagnoser.
+type knowing struct{ fake }
+
+func (*knowing) Troubles() []core.Trouble { return []core.Trouble{{Node: 2, Error: "refused"}} }
+
+func TestATracedDiagnoserIsOne(t *testing.T) {
+	show := func(trace.Direction, core.Addr, core.Message) {}
+	d, ok := trace.Transport(&knowing{}, show).(core.Diagnoser)
+	if !ok || len(d.Troubles()) != 1 || d.Troubles()[0].Error != "refused" {
+		t.Errorf("got %v", d)
+	}
+	if _, ok := trace.Transport(&fake{}, show).(core.Diagnoser); ok {
+		t.Error("what knows no troubles is asked for them")
+	}
+}
+
 func TestLogIsSilentAboveDebug(t *testing.T) {
 	var out bytes.Buffer
 	show := trace.Log(slog.New(slog.NewTextHandler(&out, nil)))

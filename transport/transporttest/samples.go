@@ -73,6 +73,5 @@ func equalSnapshots(a, b *core.SnapshotMeta) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
-	return a.Position == b.Position && a.Time == b.Time && a.Size == b.Size &&
-		a.Checksum == b.Checksum && a.Membership.Equal(b.Membership)
+	return a.Equal(*b)
 }

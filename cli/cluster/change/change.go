@@ -47,8 +47,9 @@ var verbs = []verb{
 			"  raft-client cluster remove 3 --plan\n" +
 			"  raft-client cluster remove 4 5", nil},
 	{core.ChangeAddress, "say that a node has moved", true,
-		"Says where a member is found from now on.\n\n" +
-			"  raft-client cluster address 3 10.0.0.9:9003", nil},
+		"Says where a member is found from now on, and by which transport if nodes run several.\n\n" +
+			"  raft-client cluster address 3 10.0.0.9:9003\n" +
+			"  raft-client cluster address 3 grpc://10.0.0.9:9103", nil},
 }
 
 // New makes the commands.
@@ -89,7 +90,8 @@ func (v *verb) steps(c *cli.Context) ([]core.ChangeStep, error) {
 	words, address := c.Args().Slice(), ""
 	if v.addressed {
 		words, address = words[:1], words[1]
-		if !remote.IsAddress(address) || len(address) > core.MaxAddrBytes {
+		_, place := core.Addr(address).Split()
+		if !remote.IsAddress(string(place)) || len(address) > core.MaxAddrBytes {
 			return nil, exit.Usagef("%s: %q is not host:port", v.op, address)
 		}
 	}
@@ -112,6 +114,9 @@ func run(ctx context.Context, o Options) error {
 		return o.Report(err, 0)
 	}
 	defer s.Close()
+	if err := carried(ctx, o); err != nil {
+		return o.Report(err, 0)
+	}
 	report, reply, err := s.Change(ctx, o.Change)
 	if err != nil {
 		return o.Report(err, 0)
@@ -125,7 +130,7 @@ func run(ctx context.Context, o Options) error {
 		if err != nil {
 			return o.Report(err, 0)
 		}
-		out.Start = start(step, report.Members, status.Cluster)
+		out.Start = start(step, report.Members, &status)
 	}
 	if o.JSON {
 		return remote.PrintJSON(o.Out, out)

@@ -1,9 +1,11 @@
 package change
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/tidelock-raft/tidelock/cli/cluster/members"
@@ -54,17 +56,25 @@ func words(s core.Strength) string {
 }
 
 // start is the command that starts a node that was added.
-func start(step core.ChangeStep, all []core.MemberStatus, cluster core.ClusterID) string {
+func start(step core.ChangeStep, all []core.MemberStatus, as *core.NodeStatus) string {
 	command := fmt.Sprintf("raft-node --id %d", step.Node)
-	if cluster != server.ClusterID(server.DefaultCluster) {
-		command += " --cluster NAME"
+	if name := as.ClusterName; name != "" && name != server.DefaultCluster {
+		command += " --cluster " + quote(name)
 	}
-	host, port, err := net.SplitHostPort(string(step.Addr))
+	if name := as.Transport; name != "" && name != server.DefaultTransport {
+		command += " --transport " + quote(name)
+	}
+	_, place := step.Addr.Split()
+	host, port, err := net.SplitHostPort(string(place))
 	if err == nil && host != server.DefaultBind {
 		command += " --bind " + host
 	}
-	if port != fmt.Sprint(server.DefaultBasePort+uint64(step.Node)) {
+	if others := besides(step.Addr, as.Transport); len(others) > 0 ||
+		port != fmt.Sprint(server.DefaultBasePort+uint64(step.Node)) {
 		command += " --listen " + string(step.Addr)
+		for _, other := range others {
+			command += "," + other + "://HOST:PORT"
+		}
 	}
 	var others []string
 	for _, m := range all {
@@ -73,4 +83,24 @@ func start(step core.ChangeStep, all []core.MemberStatus, cluster core.ClusterID
 		}
 	}
 	return command + " --join " + strings.Join(others, ",")
+}
+
+// besides are the transports that run beside the one of an address.
+func besides(addr core.Addr, running string) []string {
+	names := strings.Split(running, ",")
+	by, _ := addr.Split()
+	by = cmp.Or(by, names[0])
+	return slices.DeleteFunc(names, func(name string) bool { return name == by })
+}
+
+// quote writes a word so that a shell takes it as it is.
+func quote(word string) string {
+	plain := func(r rune) bool {
+		return r < 0x80 && (r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' ||
+			strings.ContainsRune("-._/:,", r))
+	}
+	if word != "" && !strings.ContainsFunc(word, func(r rune) bool { return !plain(r) }) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

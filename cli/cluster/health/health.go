@@ -50,11 +50,7 @@ type outcome struct {
 }
 
 func run(ctx context.Context, o Options) error {
-	config := client.Config{Timeout: o.Timeout}
-	for _, e := range o.Endpoints {
-		config.Endpoints = append(config.Endpoints, e.Address)
-	}
-	c, err := o.Connect(config)
+	c, err := o.OpenClient()
 	if err != nil {
 		return o.Report(err, 0)
 	}

@@ -13,29 +13,15 @@ import (
 	"github.com/tidelock-raft/tidelock/core"
 )
 
-// Options are what members is asked for.
-type Options struct {
-	remote.Options
-}
-
 // New makes the command.
 func New(env remote.Env) *cli.Command {
-	return &cli.Command{
-		Name: "members", Usage: "list the members of a cluster",
-		Description: "Lists the members as the leader knows them. A voter counts; a joining node\n" +
-			"becomes a voter once it has caught up; a learner stays one; an outgoing one still counts\n" +
-			"while a change is under way.\n\n" +
-			"  raft-client cluster members\n" +
+	return remote.Bare(env, "members", "list the members of a cluster",
+		"Lists the members as the leader knows them. A voter counts; a joining node\n"+
+			"becomes a voter once it has caught up; a learner stays one; an outgoing one still counts\n"+
+			"while a change is under way.\n\n"+
+			"  raft-client cluster members\n"+
 			"  raft-client cluster members --output json",
-		Flags: remote.Flags(),
-		Action: func(c *cli.Context) error {
-			common, err := remote.Parse(env, c, 0, 0)
-			if err != nil {
-				return err
-			}
-			return run(c.Context, Options{common})
-		},
-	}
+		run)
 }
 
 // list is what is known, for programs.
@@ -46,7 +32,7 @@ type list struct {
 	Members []core.MemberStatus `json:"members"`
 }
 
-func run(ctx context.Context, o Options) error {
+func run(ctx context.Context, o remote.Options) error {
 	s, err := o.Open()
 	if err != nil {
 		return o.Report(err, 0)

@@ -6,6 +6,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/tidelock-raft/tidelock/cli/internal/exit"
+	"github.com/tidelock-raft/tidelock/cli/internal/program"
 	"github.com/tidelock-raft/tidelock/cli/internal/remote"
 	"github.com/tidelock-raft/tidelock/cli/internal/server"
 )
@@ -65,20 +66,17 @@ func newInspect(env remote.Env) *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "machine", Value: server.DefaultMachine,
 				EnvVars: []string{"RAFT_MACHINE"}, Usage: "`PLUGIN` that the state belongs to"},
-			&cli.StringFlag{
-				Name: "output", Value: "table", EnvVars: []string{"RAFT_OUTPUT"},
-				Usage: "`FORMAT`: table for people, json for programs",
-			},
+			program.OutputFlag(),
 		},
 		Action: func(c *cli.Context) error {
-			output := c.String("output")
+			json, err := program.WantsJSON(c)
 			switch {
-			case output != "table" && output != "json":
-				return exit.Usagef("--output is %q, want table or json", output)
+			case err != nil:
+				return err
 			case c.NArg() != 1:
 				return exit.Usagef("inspect: %d arguments given, want FILE", c.NArg())
 			}
-			o := Inspect{env.Streams, c.Args().First(), c.String("machine"), output == "json"}
+			o := Inspect{env.Streams, c.Args().First(), c.String("machine"), json}
 			return o.run()
 		},
 	}

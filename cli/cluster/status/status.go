@@ -18,33 +18,19 @@ import (
 	"github.com/tidelock-raft/tidelock/core"
 )
 
-// Options are what status is asked for.
-type Options struct {
-	remote.Options
-}
-
 // New makes the command.
 func New(env remote.Env) *cli.Command {
-	return &cli.Command{
-		Name: "status", Usage: "say how the cluster is and what it can bear",
-		Description: "Asks every node. The first line says how many failures the cluster tolerates; " +
-			"then\n" +
-			"there is a row for each node. LAG is how many committed entries the node has yet to " +
-			"apply,\n" +
-			"and how much older its state is; CONTACT is when it last heard the leader. The exit code " +
-			"is\n" +
-			"0 if all is well, 5 if it is not (cluster why says more), and 2 if no node answers.\n\n" +
-			"  raft-client cluster status\n" +
+	return remote.Bare(env, "status", "say how the cluster is and what it can bear",
+		"Asks every node. The first line says how many failures the cluster tolerates; "+
+			"then\n"+
+			"there is a row for each node. LAG is how many committed entries the node has yet to "+
+			"apply,\n"+
+			"and how much older its state is; CONTACT is when it last heard the leader. The exit code "+
+			"is\n"+
+			"0 if all is well, 5 if it is not (cluster why says more), and 2 if no node answers.\n\n"+
+			"  raft-client cluster status\n"+
 			"  raft-client cluster status --output json",
-		Flags: remote.Flags(),
-		Action: func(c *cli.Context) error {
-			common, err := remote.Parse(env, c, 0, 0)
-			if err != nil {
-				return err
-			}
-			return run(c.Context, Options{common})
-		},
-	}
+		run)
 }
 
 // summary is the whole for programs.
@@ -76,8 +62,8 @@ type row struct {
 	Error      string      `json:"error,omitempty"`
 }
 
-func run(ctx context.Context, o Options) error {
-	nodes, err := survey.Ask(ctx, o.Options)
+func run(ctx context.Context, o remote.Options) error {
+	nodes, err := survey.Ask(ctx, o)
 	if err != nil {
 		return o.Report(err, 0)
 	}

@@ -142,8 +142,8 @@ func raise(t *testing.T, change func(*server.Config)) *stage {
 	for i := range 3 {
 		c := server.Config{
 			ID: core.NodeID(i + 1), Dir: filepath.Join(dir, fmt.Sprint("node", i+1)),
-			Listen: at(i), APIListen: at(i + 3), Transport: frail, Store: frail, Machine: frail,
-			Seed: uint64(i + 1), Version: "1",
+			Listen: at(i), APIListen: at(i + 3), Store: frail, Machine: frail,
+			Transports: []server.Choice{frail}, Seed: uint64(i + 1), Version: "1",
 		}
 		for j := range 3 {
 			if j != i {

@@ -148,26 +148,3 @@ func inspectAndDamage(t *testing.T, c *Cluster, file string) {
 	check(t, programs.Start(t, c.Dir, "tidelock", "restore", file, "--id", "1", "--cluster", "other"),
 		exit.Corrupt, "leader.snap: offset ")
 }
-
-// TestStoppedNodesCanBeRead looks into the data of a running and of a stopped node.
-func TestStoppedNodesCanBeRead(t *testing.T) {
-	c := programs.Cluster(t, 1)
-	c.Leader(t)
-	c.Client(t, "put", "x", "1").Want(t, exit.OK, "OK")
-	c.Client(t, "put", "x", "2").Want(t, exit.OK, "OK")
-	one := c.Node(1)
-	tool := func(words ...string) *Process {
-		return programs.Start(t, c.Dir, "tidelock", words...)
-	}
-	check(t, tool("wal", "verify", one.Dir), exit.Usage, "stop the node first")
-	check(t, tool("log", "show", one.Dir), exit.Usage, "stop the node first")
-	one.Stop(t)
-	check(t, tool("wal", "verify", one.Dir), exit.OK, "OK segments=")
-	check(t, tool("wal", "dump", one.Dir, "--output", "json"), exit.OK, `"record":"entry"`)
-	check(t, tool("log", "show", one.Dir), exit.OK, "put x 2")
-	check(t, tool("log", "blame", one.Dir, "x"), exit.OK, "put x 2")
-	check(t, tool("log", "replay", one.Dir, "--to", "4", "--query", "get", "x"), exit.OK, "1\n")
-	one.Restart(t)
-	c.Leader(t)
-	c.Client(t, "get", "x").Want(t, exit.OK, "2\n")
-}

@@ -144,9 +144,11 @@ func (l *tenants) begin(t *testing.T, n *Node) {
 	t.Helper()
 	config := server.Config{
 		ID: n.ID, Dir: n.Dir, Listen: n.Addr, APIListen: n.API, SnapshotEntries: 1000,
-		Transport: server.Choice{Name: "memory", Options: map[string]string{"network": t.Name()}},
-		Store:     server.Choice{Name: l.store},
-		Machine:   server.Choice{Name: "lua", Options: map[string]string{"script": tallyScript(t)}},
+		Transports: []server.Choice{
+			{Name: "memory", Options: map[string]string{"network": t.Name()}},
+		},
+		Store:   server.Choice{Name: l.store},
+		Machine: server.Choice{Name: "lua", Options: map[string]string{"script": tallyScript(t)}},
 	}
 	for _, other := range n.cluster.nodes {
 		if other != n {

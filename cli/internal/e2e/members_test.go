@@ -56,8 +56,8 @@ func (c *Cluster) Await(t *testing.T, id core.NodeID, role string) {
 }
 
 // TestThreeToFiveToThree changes who is in a cluster that is written to: two nodes join, leadership
-// moves to one of them, two of the first go, the leader among them. Nothing is lost or applied
-// twice, and every old start command goes on to work.
+// moves to one of them, one dies and is replaced, two go, the leader among them, and a leader
+// moves. Nothing is lost or applied twice, and every old start command goes on to work.
 func TestThreeToFiveToThree(t *testing.T) {
 	c := programs.Cluster(t, 3, "--script", tallyScript(t), "--heartbeat", "50ms",
 		"--election", "250ms", "--snapshot-entries", "2000", "--store.wal.segment", "1MiB")
@@ -77,6 +77,13 @@ func TestThreeToFiveToThree(t *testing.T) {
 	c.Client(t, "cluster", "transfer", "4").Want(t, exit.OK, "OK leader=4 ")
 	progress("a transfer")
 	c.Client(t, "cluster", "add", "4", "127.0.0.1:1").Want(t, exit.Failed, "already a member")
+	c.Node(3).Kill(t)
+	Eventually(t, "removal of the dead node", func() bool { // refused while it seems to answer
+		return c.Client(t, "cluster", "remove", "3").Code == exit.OK
+	})
+	c.Await(t, 3, "")
+	c.Await(t, c.Join(t).ID, "voter")
+	progress("a dead node was replaced")
 	c.Client(t, "cluster", "remove", "1", "4", "--plan").Want(t, exit.OK, "refused unless forced: "+
 		"of 3 voters a majority of 2 is needed and 3 answer, so 1 may fail then; now 5 of 5 answer")
 	c.Client(t, "cluster", "remove", "1", "4").Want(t, exit.Failed, `{"error":"unsafe"`)
@@ -94,14 +101,24 @@ func TestThreeToFiveToThree(t *testing.T) {
 		}
 	}
 	progress("the removed nodes were stopped")
+	c.Client(t, "cluster", "transfer", "2").Want(t, exit.OK, "OK leader=2 ")
+	address := fmt.Sprintf("127.0.0.1:%d", FreePorts(t, 1)[0])
+	if code := c.Node(2).Stop(t); code != exit.OK {
+		t.Errorf("node 2 ended with code %d", code)
+	}
+	c.Node(2).WaitFor(t, "leadership handed over")
+	c.Node(2).args = append(c.Node(2).args, "--listen", address)
+	c.Node(2).Restart(t)
+	c.Client(t, "cluster", "address", "2", address).Want(t, exit.OK, address)
+	progress("a leader has moved")
 	stop()
-	for _, id := range []core.NodeID{2, 3, 5} {
+	for _, id := range []core.NodeID{2, 5, 6} {
 		c.Node(id).Kill(t)
 		c.Node(id).Restart(t)
 	}
 	y.add(t.Context(), t)
 	c.Settled(t, 3)
-	for _, id := range []core.NodeID{2, 3, 5} {
+	for _, id := range []core.NodeID{2, 5, 6} {
 		y.check(t, c.Node(id))
 	}
 	t.Logf("%d writes acknowledged, %d of unknown outcome", len(y.acked), len(y.unknown))

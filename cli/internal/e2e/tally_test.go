@@ -23,6 +23,8 @@ type tally struct {
 	mu      sync.Mutex
 	acked   map[int64]bool
 	unknown map[int64]bool
+	last    time.Time     // when one was acknowledged
+	stall   time.Duration // the longest time without one, since it was last set to zero
 }
 
 func newTally(t *testing.T, c *Cluster) *tally {
@@ -38,6 +40,7 @@ func newTally(t *testing.T, c *Cluster) *tally {
 	t.Cleanup(func() { _ = connected.Close() })
 	return &tally{
 		cluster: c, client: connected, acked: map[int64]bool{}, unknown: map[int64]bool{},
+		last: time.Now(),
 	}
 }
 
@@ -60,6 +63,7 @@ func (y *tally) add(ctx context.Context, t *testing.T) {
 	switch {
 	case err == nil:
 		y.acked[n] = true
+		y.stall, y.last = max(y.stall, time.Since(y.last)), time.Now()
 	case errors.Is(err, core.ErrUnknownOutcome):
 		y.unknown[n] = true
 	case ctx.Err() == nil:

@@ -71,6 +71,23 @@ func Run(ctx context.Context, s Streams, root *cli.Command, words []string) exit
 	return exit.Of(err)
 }
 
+// OutputFlag is the flag of every command that prints for people or for programs; see WantsJSON.
+func OutputFlag() cli.Flag {
+	return &cli.StringFlag{
+		Name: "output", Value: "table", EnvVars: []string{"RAFT_OUTPUT"},
+		Usage: "`FORMAT`: table for people, json for programs",
+	}
+}
+
+// WantsJSON reads OutputFlag. The error is exit.ErrUsage.
+func WantsJSON(c *cli.Context) (bool, error) {
+	output := c.String("output")
+	if output != "table" && output != "json" {
+		return false, exit.Usagef("--output is %q, want table or json", output)
+	}
+	return output == "json", nil
+}
+
 // prepare sets what all commands have in common. Without HideHelpCommand, get help would not read
 // the key of that name.
 func prepare(commands []*cli.Command) {

@@ -2,8 +2,8 @@ package remote
 
 import (
 	"context"
-	"fmt"
 	"io"
+	"sync"
 
 	"github.com/tidelock-raft/tidelock/cli/internal/exit"
 	"github.com/tidelock-raft/tidelock/core"
@@ -14,35 +14,57 @@ import (
 // leader, or of whoever answers if there is none. It returns the endpoint that was asked.
 func (s *Session) Backup(ctx context.Context, w io.Writer) (endpoint string, err error) {
 	if endpoint = s.options.Target; endpoint == "" {
-		if endpoint, err = s.source(ctx); err != nil {
+		if _, endpoint, err = s.best(ctx); err != nil {
 			return "", err
 		}
 	}
 	return endpoint, s.client.Backup(ctx, endpoint, w)
 }
 
-// source finds the leader, or somebody.
-func (s *Session) source(ctx context.Context) (found string, err error) {
-	for _, e := range s.options.Endpoints {
-		status, failed := s.client.Status(ctx, e.Address)
-		if failed != nil {
-			err = failed
-			continue
-		}
-		for _, g := range status.Groups {
-			if g.Group == core.DefaultGroup && g.Role == "leader" {
-				return e.Address, nil
-			}
-		}
-		if found == "" {
-			found = e.Address
+// best asks all endpoints at the same time and returns the answer of whoever leads in the newest
+// term or, if nobody does, of whoever knows of the newest term.
+func (s *Session) best(ctx context.Context) (best core.NodeStatus, endpoint string, err error) {
+	endpoints := s.options.Endpoints
+	answers, errs := make([]core.NodeStatus, len(endpoints)), make([]error, len(endpoints))
+	var asking sync.WaitGroup
+	for i, e := range endpoints {
+		asking.Go(func() { // ends within the timeout
+			answers[i], errs[i] = s.client.Status(ctx, e.Address)
+		})
+	}
+	asking.Wait()
+	highest := rank{}
+	for i, answer := range answers {
+		if errs[i] != nil {
+			err = errs[i]
+		} else if r := rankOf(answer); endpoint == "" || r.above(highest) {
+			best, endpoint, highest = answer, endpoints[i].Address, r
 		}
 	}
-	switch {
-	case found != "":
-		return found, nil
-	case err == nil:
-		err = fmt.Errorf("%w: no endpoint", client.ErrUnavailable)
+	if endpoint == "" {
+		return best, "", exit.Mark(err, client.ErrUnavailable)
 	}
-	return "", exit.Mark(err, client.ErrUnavailable)
+	return best, endpoint, nil
+}
+
+// rank is how much a node can know of the default group.
+type rank struct {
+	leads bool
+	term  core.Term
+}
+
+func (r rank) above(o rank) bool {
+	if r.leads != o.leads {
+		return r.leads
+	}
+	return r.term > o.term
+}
+
+func rankOf(s core.NodeStatus) rank {
+	for _, g := range s.Groups {
+		if g.Group == core.DefaultGroup {
+			return rank{g.Role == "leader", g.Term}
+		}
+	}
+	return rank{}
 }

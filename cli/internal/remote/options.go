@@ -62,10 +62,7 @@ func Flags() []cli.Flag {
 			Name: "timeout", Value: client.DefaultTimeout, EnvVars: []string{"RAFT_TIMEOUT"},
 			Usage: "give up after this `TIME`",
 		},
-		&cli.StringFlag{
-			Name: "output", Value: "table", EnvVars: []string{"RAFT_OUTPUT"},
-			Usage: "`FORMAT`: table for people, json for programs",
-		},
+		program.OutputFlag(),
 	}
 }
 
@@ -135,11 +132,8 @@ func Parse(env Env, c *cli.Context, least, most int) (Options, error) {
 	if o.Timeout <= 0 {
 		return o, exit.Usagef("--timeout is %v, want more than nothing", o.Timeout)
 	}
-	switch output := c.String("output"); output {
-	case "table", "json":
-		o.JSON = output == "json"
-	default:
-		return o, exit.Usagef("--output is %q, want table or json", output)
+	if o.JSON, err = program.WantsJSON(c); err != nil {
+		return o, err
 	}
 	level, ok := levels[c.String("read")]
 	if !ok {
@@ -153,14 +147,30 @@ func Parse(env Env, c *cli.Context, least, most int) (Options, error) {
 	return o, nil
 }
 
+// Bare makes a command that takes no arguments, and no flags but those of all.
+func Bare(
+	env Env, name, usage, text string, run func(context.Context, Options) error,
+) *cli.Command {
+	return &cli.Command{
+		Name: name, Usage: usage, Description: text, Flags: Flags(),
+		Action: func(c *cli.Context) error {
+			o, err := Parse(env, c, 0, 0)
+			if err != nil {
+				return err
+			}
+			return run(c.Context, o)
+		},
+	}
+}
+
 // Insist makes a node the one to ask.
 func (o *Options) Insist(c *cli.Context, id core.NodeID) (err error) {
 	o.Target, err = addressOf(id, o.Endpoints, c.IsSet("endpoints"))
 	return err
 }
 
-// connect makes a client for the options.
-func (o Options) connect() (Client, error) {
+// OpenClient makes a client for the options.
+func (o Options) OpenClient() (Client, error) {
 	c := client.Config{Timeout: o.Timeout, NoSession: o.NoSession}
 	for _, e := range o.Endpoints {
 		c.Endpoints = append(c.Endpoints, e.Address)

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"context"
 	"errors"
 	"math"
 	"reflect"
@@ -91,6 +92,44 @@ func TestText(t *testing.T) {
 	} {
 		if got := Text(c.value); got != c.want {
 			t.Errorf("got %s, want %s", got, c.want)
+		}
+	}
+}
+
+// statuses is a client that knows what nodes say of themselves.
+type statuses struct {
+	Client
+	by map[string]core.GroupStatus
+}
+
+func (s statuses) Status(_ context.Context, endpoint string) (core.NodeStatus, error) {
+	g, ok := s.by[endpoint]
+	if !ok {
+		return core.NodeStatus{}, errors.New("gone")
+	}
+	g.Group = core.DefaultGroup
+	return core.NodeStatus{Groups: []core.GroupStatus{g}}, nil
+}
+
+// TestBestIsTheNewestLeader: one that was deposed and has not heard of it says that it leads, too.
+func TestBestIsTheNewestLeader(t *testing.T) {
+	leads := func(term core.Term) core.GroupStatus {
+		return core.GroupStatus{Role: "leader", Term: term}
+	}
+	follows := func(term core.Term) core.GroupStatus { return core.GroupStatus{Term: term} }
+	for want, by := range map[string]map[string]core.GroupStatus{
+		"b": {"a": leads(3), "b": leads(4), "c": follows(4)},
+		"c": {"a": follows(3), "c": leads(3)},
+		"a": {"a": follows(5), "b": follows(4)},
+		"":  {},
+	} {
+		s := Session{client: statuses{by: by}}
+		for _, address := range []string{"a", "b", "c"} {
+			s.options.Endpoints = append(s.options.Endpoints, Endpoint{Address: address})
+		}
+		_, got, err := s.best(t.Context())
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("got %q, %v, want %q", got, err, want)
 		}
 	}
 }

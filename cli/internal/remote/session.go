@@ -50,7 +50,7 @@ type Session struct {
 
 // Open makes a session; it is to be closed.
 func (o Options) Open() (*Session, error) {
-	c, err := o.connect()
+	c, err := o.OpenClient()
 	if err != nil {
 		return nil, err
 	}
@@ -121,26 +121,8 @@ func (s *Session) administer(
 
 // Status returns what the leader says of its node or, if there is none among the endpoints, the
 // node that knows of the newest term.
-func (s *Session) Status(ctx context.Context) (best core.NodeStatus, err error) {
-	term, found := core.Term(0), false
-	for _, e := range s.options.Endpoints {
-		status, failed := s.client.Status(ctx, e.Address)
-		if failed != nil {
-			err = failed
-			continue
-		}
-		for _, g := range status.Groups {
-			if g.Role == "leader" {
-				g.Term++ // whoever leads knows best
-			}
-			if g.Group == core.DefaultGroup && (!found || g.Term > term) {
-				best, term, found = status, g.Term, true
-			}
-		}
-	}
-	if found {
-		err = nil
-	}
+func (s *Session) Status(ctx context.Context) (core.NodeStatus, error) {
+	best, _, err := s.best(ctx)
 	return best, err
 }
 
@@ -189,6 +171,14 @@ func (s *Session) QueryAt(
 	own := *s
 	own.options.Level, own.options.AtLeast = level, atLeast
 	return own.Ask(ctx, core.RequestQuery, data)
+}
+
+// QueryOf makes a query that is encoded already of one node, which answers from what it holds.
+func (s *Session) QueryOf(ctx context.Context, endpoint string, data []byte) error {
+	own := *s
+	own.options.Target = endpoint
+	_, _, err := own.QueryAt(ctx, core.Stale, 0, data)
+	return err
 }
 
 // Report prints an error as a line of JSON and returns it as reported. A line that is not zero is

@@ -15,6 +15,8 @@ const (
 	maxBackups = 2
 	// backupPatience is how long a backup waits for the next piece to be asked for.
 	backupPatience = 30 * time.Second
+	// maxWhole is of how many backups that are whole the end may be asked for again.
+	maxWhole = 16
 )
 
 // codeBackup is the code of the failure that ends a backup; it may be begun anew.
@@ -28,6 +30,7 @@ type backups struct {
 
 	mu      sync.Mutex
 	streams []*stream
+	whole   []core.BackupRequest // for the empty pieces at the ends of the newest
 	closed  bool
 	closing chan struct{}
 	running sync.WaitGroup
@@ -43,18 +46,25 @@ func newBackups(
 
 // Submit implements core.Service.
 func (b *backups) Submit(requests []core.Request) {
-	isBackup := func(r core.Request) bool { return r.Kind == core.RequestBackup }
-	if !slices.ContainsFunc(requests, isBackup) {
-		b.Service.Submit(requests)
+	divert(b.Service, requests, core.RequestBackup, b.answer)
+}
+
+// divert has requests of a kind answered, and hands the others on.
+func divert(to core.Service, requests []core.Request, kind core.RequestKind,
+	answer func(core.Request),
+) {
+	wanted := func(r core.Request) bool { return r.Kind == kind }
+	if !slices.ContainsFunc(requests, wanted) {
+		to.Submit(requests)
 		return
 	}
 	for _, r := range requests {
-		if isBackup(r) {
-			b.answer(r)
+		if wanted(r) {
+			answer(r)
 		}
 	}
-	if rest := slices.DeleteFunc(requests, isBackup); len(rest) > 0 {
-		b.Service.Submit(rest)
+	if rest := slices.DeleteFunc(requests, wanted); len(rest) > 0 {
+		to.Submit(rest)
 	}
 }
 
@@ -85,7 +95,7 @@ func (b *backups) answer(r core.Request) {
 		r.Caller.Replied(r.Token, core.Reply{Err: core.ErrClosed})
 		return
 	case i < 0 && asked.Piece > 0:
-		reply(&r, nil, errGone)
+		b.afterwards(&r, asked)
 		return
 	case i < 0 && len(b.streams) == maxBackups:
 		r.Caller.Replied(r.Token, core.Reply{Err: core.ErrBusy})
@@ -103,26 +113,42 @@ func (b *backups) answer(r core.Request) {
 }
 
 // reply answers with a piece or with what went wrong.
-func reply(r *core.Request, piece []byte, err error) {
-	answer := core.Reply{Result: core.Result{Value: piece}}
+func reply(r *core.Request, piece []byte, err error) { replyAs(codeBackup, r, piece, err) }
+
+// replyAs is reply with a code of its own for what is wrong with the request.
+func replyAs(code string, r *core.Request, value []byte, err error) {
+	answer := core.Reply{Result: core.Result{Value: value}}
 	switch {
 	case errors.Is(err, core.ErrQuarantined), errors.Is(err, core.ErrNoGroup),
 		errors.Is(err, core.ErrClosed):
 		answer.Err = err
 	case err != nil:
-		answer.Result.Failure = &core.Failure{Code: codeBackup, Message: err.Error()}
+		answer.Result.Failure = &core.Failure{Code: code, Message: err.Error()}
 	}
 	r.Caller.Replied(r.Token, answer)
 }
 
-func (b *backups) forget(s *stream) {
+// afterwards answers a request to a backup that is not being made: its end may be asked for again.
+func (b *backups) afterwards(r *core.Request, asked core.BackupRequest) {
+	if slices.Contains(b.whole, asked) {
+		reply(r, nil, nil)
+	} else {
+		reply(r, nil, errGone)
+	}
+}
+
+func (b *backups) forget(s *stream, whole bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.streams = slices.DeleteFunc(b.streams, func(o *stream) bool { return o == s })
+	if whole {
+		b.whole = append(b.whole, core.BackupRequest{Stream: s.id, Piece: s.next - 1})
+		b.whole = b.whole[max(0, len(b.whole)-maxWhole):]
+	}
 	for {
 		select {
 		case a := <-s.asks: // nobody else can put one there any more
-			reply(&a.Request, nil, errGone)
+			b.afterwards(&a.Request, core.BackupRequest{Stream: s.id, Piece: a.piece})
 		default:
 			return
 		}
@@ -152,9 +178,8 @@ var (
 )
 
 // run makes the backup. An error is the answer to the next request; without one, an empty piece
-// says that it is whole, until nobody asks again.
+// says that it is whole.
 func (s *stream) run(g core.GroupID) {
-	defer s.backups.forget(s)
 	err := s.write(g)
 	if err == nil && len(s.buf) > 0 {
 		err = s.deliver(nil)
@@ -163,12 +188,10 @@ func (s *stream) run(g core.GroupID) {
 		s.buf = nil
 		err = s.deliver(nil)
 	}
-	for err == nil { // the last answers may be asked for again
-		err = s.deliver(errGone)
-	}
-	if !errors.Is(err, errGone) && !errors.Is(err, core.ErrClosed) {
+	if err != nil && !errors.Is(err, errGone) && !errors.Is(err, core.ErrClosed) {
 		_ = s.deliver(err)
 	}
+	s.backups.forget(s, err == nil)
 }
 
 // write writes the backup to s.

@@ -117,6 +117,29 @@ func TestBackupsAreBounded(t *testing.T) {
 	})
 }
 
+// TestBackupsThatAreWholeMakeRoom at once, and their ends can be asked for again.
+func TestBackupsThatAreWholeMakeRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := backupsOf(&frozen{content: []byte("body")})
+		defer b.Close()
+		for id := range uint64(2 * maxWhole) {
+			for n := range uint64(2) {
+				if r := b.piece(t, id, n); r.Err != nil || r.Result.Failure != nil ||
+					(len(r.Result.Value) == 0) != (n == 1) {
+					t.Fatalf("piece %d of backup %d: got %+v", n, id, r)
+				}
+			}
+			synctest.Wait()
+		}
+		for id := range uint64(2 * maxWhole) {
+			r := b.piece(t, id, 1)
+			if (r.Result.Failure == nil) != (id >= maxWhole) || r.Err != nil {
+				t.Errorf("the end of backup %d again: got %+v", id, r)
+			}
+		}
+	})
+}
+
 func TestBackupTellsWhatGoesWrong(t *testing.T) {
 	broken := errors.New("broken")
 	f := &frozen{content: []byte("body"), err: broken}

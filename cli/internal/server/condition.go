@@ -3,6 +3,7 @@ package server
 import (
 	"crypto/sha256"
 	"fmt"
+	"strings"
 
 	"github.com/tidelock-raft/tidelock/core"
 	"github.com/tidelock-raft/tidelock/scripting"
@@ -21,6 +22,7 @@ func (d described) Status() core.NodeStatus {
 		s.Disk.FreeBytes, s.Disk.SizeBytes = diskSpace(d.p.Dir)
 	}
 	s.Script = d.p.scriptStatus()
+	s.ClusterName, s.Transport = d.p.Cluster, strings.Join(d.p.transportNames(), ",")
 	return s
 }
 

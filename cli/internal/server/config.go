@@ -39,13 +39,13 @@ type Config struct {
 
 	Bind      string // host to listen on; default 127.0.0.1
 	BasePort  int    // peers are listened for on this port plus the id; default 9000
-	Listen    string // where to listen for peers, host:port; default from Bind and BasePort
-	Advertise string // where peers find this node; default Listen
+	Listen    string // for peers: host:port, a list for several transports; default Bind, BasePort
+	Advertise string // where peers find this node; default the first of Listen
 	APIListen string // where to listen for clients, host:port; default Bind and 8100 plus the id
 
-	Transport Choice // default tcp
-	Store     Choice // default wal
-	Machine   Choice // default lua
+	Transports []Choice // default tcp; an address that names none is the first's
+	Store      Choice   // default wal
+	Machine    Choice   // default lua
 
 	Seed            uint64        // of what is random; default drawn
 	Tick            time.Duration // the unit of the next two; default 10ms
@@ -61,6 +61,8 @@ type Config struct {
 	Log     *slog.Logger // default none
 	Version string       // shown by status
 	Clock   core.Clock   // default the system's
+
+	listen []core.Addr // where each of Transports listens; made of Listen
 }
 
 // Defaults of a Config.
@@ -92,7 +94,9 @@ func (c Config) complete() (Config, error) {
 	c.Bind = cmp.Or(c.Bind, DefaultBind)
 	c.BasePort = cmp.Or(c.BasePort, DefaultBasePort)
 	c.Dir = cmp.Or(c.Dir, filepath.Join("data", fmt.Sprintf("node%d", c.ID)))
-	c.Transport.Name = cmp.Or(c.Transport.Name, DefaultTransport)
+	if len(c.Transports) == 0 {
+		c.Transports = []Choice{{Name: DefaultTransport}}
+	}
 	c.Store.Name = cmp.Or(c.Store.Name, DefaultStore)
 	c.Machine.Name = cmp.Or(c.Machine.Name, DefaultMachine)
 	c.Tick = cmp.Or(c.Tick, DefaultTick)
@@ -152,28 +156,38 @@ func (c Config) withAddresses() (Config, error) {
 		address, err = usualAddress(flag, host, base, c.ID)
 		return address
 	}
-	c.Listen = usual("listen", c.Listen, c.Bind, c.BasePort)
+	if c.listen, err = c.listening(); err == nil {
+		first := usual("listen", string(c.listen[0]), c.Bind, c.BasePort)
+		c.listen[0] = core.Addr(first)
+	}
 	c.APIListen = usual("api-listen", c.APIListen, c.Bind, DefaultAPIPort)
 	if err != nil {
 		return c, err
 	}
-	c.Advertise = cmp.Or(c.Advertise, c.Listen)
-	for _, a := range []struct{ flag, address string }{
-		{"listen", c.Listen}, {"api-listen", c.APIListen}, {"advertise", c.Advertise},
-	} {
-		if err := checkAddress(a.address); err != nil {
-			return c, exit.Usagef("--%s: %q %w", a.flag, a.address, err)
-		}
+	if err := checkAddress(c.APIListen); err != nil {
+		return c, exit.Usagef("--api-listen: %q %w", c.APIListen, err)
+	}
+	if err := c.checkListening(); err != nil {
+		return c, err
+	}
+	c.Advertise = cmp.Or(c.Advertise, string(c.listen[0]))
+	if _, _, err := c.carrier("advertise", c.Advertise); err != nil {
+		return c, err
 	}
 	if c.Peers, err = completePeers(c.ID, c.Peers, host, c.BasePort); err != nil {
 		return c, err
+	}
+	for _, p := range c.Peers {
+		if _, _, err := c.carrier("peers", p.Addr); err != nil {
+			return c, err
+		}
 	}
 	if c.Join && len(c.Peers) == 0 {
 		return c, exit.Usagef("--join names no node")
 	}
 	if hostOf(c.Advertise) == "" && len(c.Peers) > 0 {
 		return c, exit.Usagef("--listen: peers cannot reach %s by that name; say by --advertise "+
-			"where they find this node", c.Listen)
+			"where they find this node", c.listen[0])
 	}
 	return c, nil
 }
@@ -201,7 +215,8 @@ func checkAddress(address string) error {
 
 // hostOf is the host of an address, and empty where that is every host of this machine.
 func hostOf(address string) string {
-	host, _, err := net.SplitHostPort(address)
+	_, place := core.Addr(address).Split()
+	host, _, err := net.SplitHostPort(string(place))
 	if ip := net.ParseIP(host); err != nil || ip != nil && ip.IsUnspecified() {
 		return ""
 	}

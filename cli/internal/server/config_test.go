@@ -20,8 +20,8 @@ func TestANodeNeedsNoMoreThanIDs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Dir != "data/node1" || c.Listen != "127.0.0.1:9001" || c.APIListen != "127.0.0.1:8101" ||
-		c.Advertise != c.Listen || c.Transport.Name != "tcp" || c.Store.Name != "wal" ||
+	if c.Dir != "data/node1" || c.listen[0] != "127.0.0.1:9001" || c.APIListen != "127.0.0.1:8101" ||
+		c.Advertise != "127.0.0.1:9001" || c.Transports[0].Name != "tcp" || c.Store.Name != "wal" ||
 		c.Machine.Name != "lua" || c.Cluster != "tidelock" || c.Log == nil {
 		t.Errorf("got %+v", c)
 	}
@@ -60,8 +60,8 @@ func TestPeersOnOtherHosts(t *testing.T) {
 		t.Errorf("got %+v, want %+v", c.Peers, want)
 	}
 	p := &parts{Config: c}
-	if c.Listen != "0.0.0.0:9001" || p.apiAddr(1) != "" {
-		t.Errorf("listens on %s, API at %q", c.Listen, p.apiAddr(1))
+	if c.listen[0] != "0.0.0.0:9001" || p.apiAddr(1) != "" {
+		t.Errorf("listens on %s, API at %q", c.listen, p.apiAddr(1))
 	}
 }
 

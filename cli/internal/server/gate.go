@@ -1,18 +1,16 @@
 package server
 
-import "github.com/tidelock-raft/tidelock/core"
+import (
+	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/core/session"
+)
 
 // readier is a machine that is not always ready to be asked, as one that waits for its script.
 // Ready may be called from any goroutine; once true, it stays so.
 type readier interface{ Ready() bool }
 
-// admitter is a machine that knows commands which must not get into the log.
-type admitter interface {
-	Admit(command []byte) *core.Failure
-}
-
 // gate is the service of a node as clients get at it. While the machine is not ready they are told
-// to ask elsewhere or again, and what the machine does not admit is answered at once.
+// to ask elsewhere or again.
 type gate struct {
 	core.Service
 	machine core.StateMachine
@@ -23,9 +21,6 @@ func (g gate) Submit(requests []core.Request) {
 	if m, ok := g.machine.(readier); ok && !m.Ready() {
 		g.refuse(requests)
 		return
-	}
-	if m, ok := g.machine.(admitter); ok {
-		requests = admitted(m, requests)
 	}
 	g.Service.Submit(requests)
 }
@@ -50,17 +45,22 @@ func (g gate) refuse(requests []core.Request) {
 	}
 }
 
-// admitted answers the commands that are not admitted and returns the other requests.
-func admitted(m admitter, requests []core.Request) []core.Request {
-	kept := requests[:0]
-	for _, r := range requests {
-		if r.Kind == core.RequestCommand {
-			if failure := m.Admit(r.Data); failure != nil {
-				r.Caller.Replied(r.Token, core.Reply{Result: core.Result{Failure: failure}})
-				continue
-			}
-		}
-		kept = append(kept, r)
+// admitter is a machine that knows commands which must not get into the log. Admit depends on
+// nothing but the command.
+type admitter interface {
+	Admit(command []byte) *core.Failure
+}
+
+// admit says why a leader keeps a command out of the log, with or without a session; nil: it does
+// not.
+func (p *parts) admit(kind core.RequestKind, data []byte) *core.Failure {
+	m, ok := p.made.(admitter)
+	if kind == core.RequestSession {
+		_, command, err := session.Decode(data)
+		ok, data = ok && err == nil, command
 	}
-	return kept
+	if !ok || kind != core.RequestCommand && kind != core.RequestSession {
+		return nil
+	}
+	return m.Admit(data)
 }

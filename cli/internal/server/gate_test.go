@@ -2,9 +2,14 @@ package server
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/core/session"
+	"github.com/tidelock-raft/tidelock/scripting"
+	"github.com/tidelock-raft/tidelock/scripting/sandbox"
+	"github.com/tidelock-raft/tidelock/transport/client"
 )
 
 // inner is a service that carries everything out, for node 1.
@@ -69,16 +74,55 @@ func TestGateIsClosedUntilTheMachineIsReady(t *testing.T) {
 	}
 }
 
-func TestGateKeepsOutWhatTheMachineDoesNotAdmit(t *testing.T) {
-	got := heard{}
-	gate{inner{}, fake{ready: true}}.Submit([]core.Request{
-		{Kind: core.RequestCommand, Data: []byte("good"), Token: 1, Caller: got},
-		{Kind: core.RequestCommand, Data: []byte("bad"), Token: 2, Caller: got},
-		{Kind: core.RequestQuery, Data: []byte("bad"), Token: 3, Caller: got},
-	})
-	if len(got) != 3 || got[1].Index != 7 || got[3].Index != 7 || got[2].Index != 0 ||
-		got[2].Result.Failure == nil || got[2].Result.Failure.Code != "bad" {
-		t.Errorf("got %+v", got)
+// TestLeaderKeepsOutWhatTheMachineDoesNotAdmit, in a session or not.
+func TestLeaderKeepsOutWhatTheMachineDoesNotAdmit(t *testing.T) {
+	header, err := session.Header{Op: session.OpCommand, Session: 300, Sequence: 7}.AppendBinary(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := parts{made: fake{}}
+	for _, c := range []struct {
+		kind    core.RequestKind
+		data    string
+		refused bool
+	}{
+		{core.RequestCommand, "bad", true},
+		{core.RequestCommand, "good", false},
+		{core.RequestSession, string(header) + "bad", true},
+		{core.RequestSession, string(header) + "good", false},
+		{core.RequestSession, "bad", false}, // its entry does no harm
+		{core.RequestChange, "bad", false},
+	} {
+		if got := p.admit(c.kind, []byte(c.data)); (got != nil) != c.refused {
+			t.Errorf("%+v: got %v", c, got)
+		}
+	}
+}
+
+// TestPushForAnotherLanguageIsRefused: in the log it would stop every node for good.
+func TestPushForAnotherLanguageIsRefused(t *testing.T) {
+	n := runForTest(t, Config{ID: 1, Dir: t.TempDir()})
+	defer n.close(t)
+	n.do(t, core.RequestCommand, "put", "x", "1")
+	push, err := scripting.EncodeCall("@push", "kv.lua", "return {}", sandbox.Version+1, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sessions := range []bool{false, true} {
+		c, err := client.New(client.Config{
+			Endpoints: []string{n.api}, Timeout: patience, NoSession: !sessions,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		_, err = c.Do(t.Context(), client.Request{Kind: core.RequestCommand, Data: push})
+		if err == nil || !strings.Contains(err.Error(), "language") {
+			t.Errorf("sessions %t: got %v", sessions, err)
+		}
+	}
+	if got := n.do(t, core.RequestQuery, "get", "x"); got != "1" {
+		t.Errorf("get: got %v", got)
 	}
 }
 

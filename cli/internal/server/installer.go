@@ -64,6 +64,10 @@ func (i *installer) run(ctx context.Context) error {
 		}
 		select {
 		case r := <-answer:
+			if r.Result.Failure != nil {
+				i.log.Error("the local script was refused; it is not tried again", "err", r.Result.Failure)
+				continue // another node's may get in
+			}
 			waiting = false
 			if r.Err != nil {
 				i.log.Debug("script is not installed yet", "err", r.Err)

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/tidelock-raft/tidelock/cli/internal/exit"
@@ -77,14 +78,16 @@ func (m *migration) directories() int {
 }
 
 // copied is where a store is read.
-func (m *migration) copied(p Place) string { return filepath.Join(m.scratch, p.Store+copySuffix) }
+func (m *migration) copied(store string) string {
+	return filepath.Join(m.scratch, store+copySuffix)
+}
 
 // clean removes what is nobody's data, be it of an earlier try.
 func (m *migration) clean() error {
 	if m.dry {
 		return os.RemoveAll(m.scratch)
 	}
-	return errors.Join(os.RemoveAll(m.copied(m.from)), os.RemoveAll(m.to.path()+buildingSuffix))
+	return errors.Join(os.RemoveAll(m.copied(m.from.Store)), os.RemoveAll(m.to.path()+buildingSuffix))
 }
 
 // begin locks the directories and makes sure that they are what they should be.
@@ -113,16 +116,10 @@ func (m *migration) begin() error {
 		m.scratch, err = os.MkdirTemp("", "tidelock-migrate-")
 		return err
 	}
-	taken := []string{m.to.path()}
-	if len(dirs) == 2 {
-		taken = append(taken, m.to.Dir, Config{Dir: m.to.Dir}.snapshotDir())
+	if len(dirs) == 1 {
+		return vacant(m.to.path())
 	}
-	for _, dir := range taken {
-		if err := m.vacant(dir); err != nil {
-			return err
-		}
-	}
-	return nil
+	return vacant(m.to.Dir, m.copied(m.from.Store), m.to.path()+buildingSuffix)
 }
 
 func (m *migration) lock(dir string) error {
@@ -132,34 +129,31 @@ func (m *migration) lock(dir string) error {
 	if err := m.fs.MkdirAll(dir); err != nil {
 		return fmt.Errorf("make %s: %w", dir, err)
 	}
-	lock, err := m.fs.Lock(filepath.Join(dir, "lock"))
-	if errors.Is(err, vfs.ErrLocked) {
-		return exit.Usagef("%s is in use: stop the node first (%w)", dir, err)
+	lock, err := lockDirectory(m.fs, dir)
+	if err == nil {
+		m.locks = append(m.locks, lock)
 	}
-	if err != nil {
-		return fmt.Errorf("lock data directory: %w", err)
-	}
-	m.locks = append(m.locks, lock)
-	return nil
+	return err
 }
 
-// vacant makes sure that a directory holds nothing but a lock.
-func (m *migration) vacant(dir string) error {
-	names, err := m.fs.List(dir)
+// vacant makes sure that a directory holds nothing but a lock and what may be there besides, if it
+// is there at all.
+func vacant(dir string, besides ...string) error {
+	found, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("look into the target: %w", err)
 	}
-	for _, name := range names {
-		if name != "lock" {
+	for _, f := range found {
+		if f.Name() != "lock" && !slices.Contains(besides, filepath.Join(dir, f.Name())) {
 			return exit.Usagef("%s is not empty: it holds %s. If nobody needs it, move it away", dir,
-				name)
+				f.Name())
 		}
 	}
 	return nil
 }
 
 func (m *migration) run(ctx context.Context) (r migrate.Report, err error) {
-	src, err := m.openCopy(m.from)
+	src, err := m.openCopy(m.from.Store, m.from.path())
 	if err != nil {
 		return r, fmt.Errorf("open %v: %w", m.from, err)
 	}
@@ -204,10 +198,10 @@ func (m *migration) write(ctx context.Context, dir string, src core.Store) (migr
 
 // look compares src with the target, if that holds anything.
 func (m *migration) look(ctx context.Context, src core.Store) (migrate.Report, error) {
-	if m.vacant(m.to.path()) == nil {
+	if vacant(m.to.path()) == nil {
 		return migrate.Compare(ctx, src, src)
 	}
-	dst, err := m.openCopy(m.to)
+	dst, err := m.openCopy(m.to.Store, m.to.path())
 	if err != nil {
 		return migrate.Report{}, fmt.Errorf("open %v: %w", m.to, err)
 	}
@@ -227,16 +221,16 @@ func (m *migration) settle(building string) error {
 	return m.owner.write(m.fs, filepath.Join(m.to.Dir, identityName))
 }
 
-// openCopy opens a copy of a store: opening one may write to it.
-func (m *migration) openCopy(p Place) (core.Store, error) {
-	dir := m.copied(p)
+// openCopy opens a copy of what a store keeps at path: opening one may write to it.
+func (m *migration) openCopy(store, path string) (core.Store, error) {
+	dir := m.copied(store)
 	if err := os.RemoveAll(dir); err != nil {
 		return nil, fmt.Errorf("remove what an earlier try left: %w", err)
 	}
-	if err := os.CopyFS(dir, os.DirFS(p.path())); err != nil {
-		return nil, fmt.Errorf("copy %s: %w", p.path(), err)
+	if err := os.CopyFS(dir, os.DirFS(path)); err != nil {
+		return nil, fmt.Errorf("copy %s: %w", path, err)
 	}
-	return m.open(p.Store, dir)
+	return m.open(store, dir)
 }
 
 func (m *migration) open(store, dir string) (core.Store, error) {

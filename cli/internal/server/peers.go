@@ -65,7 +65,11 @@ func parsePeer(flag, part string) (core.NodeID, string, error) {
 		return 0, "", exit.Usagef("--%s: 0 is the id of no node", flag)
 	}
 	if found {
-		if err := checkAddress(address); err != nil {
+		place := core.Addr(address)
+		if flag == "peers" {
+			_, place = place.Split()
+		}
+		if err := checkAddress(string(place)); err != nil {
 			return 0, "", exit.Usagef("--%s: %q %w", flag, address, err)
 		}
 		if hostOf(address) == "" {

@@ -144,7 +144,7 @@ func closeIf(err error, data *Stopped) error {
 // read locks a directory and reads a copy of its store.
 func (v *recovery) read(dir string) (s Survivor, err error) {
 	s.Dir = dir
-	if s.data, err = OpenStopped(dir); err != nil {
+	if s.data, err = openStopped(dir, asideSuffix+v.RecoverRequest.Confirm); err != nil {
 		return s, err
 	}
 	if s.owner, err = readIdentity(v.fs, dir); err != nil {
@@ -331,10 +331,14 @@ type Audit struct {
 // auditName is the file with the Audit in a data directory.
 const auditName = "recovered.json"
 
+// asideSuffix and what Confirm says are added to the names of what is set aside.
+const asideSuffix = ".before-"
+
 // maxAudit bounds what is read of it, in bytes.
 const maxAudit = 64 << 10
 
-// carryOut does what the plan says, on the directories that are here.
+// carryOut does what the plan says, on the directories that are here. The log that goes on comes
+// last: until then the plan stays what it is, and after a failure the same may be asked for again.
 func (v *recovery) carryOut() error {
 	now := time.Now()
 	audit, err := json.Marshal(Audit{
@@ -344,21 +348,21 @@ func (v *recovery) carryOut() error {
 	if err != nil {
 		return fmt.Errorf("encode audit: %w", err)
 	}
-	for i := range v.Recovery.Survivors {
-		s := &v.Recovery.Survivors[i]
-		if s.Dir == "" {
-			continue
-		}
-		if s == v.best {
-			err = v.goOn(s, audit, now)
-		} else {
-			err = v.setAside(s)
-		}
-		if err == nil {
-			err = vfs.WriteFile(v.fs, filepath.Join(s.Dir, auditName), append(audit, '\n'))
-		}
-		if err != nil {
-			return fmt.Errorf("recover %s: %w", s.Dir, err)
+	for _, step := range []func(*Survivor) error{
+		func(s *Survivor) error {
+			return vfs.WriteFile(v.fs, filepath.Join(s.Dir, auditName), append(audit, '\n'))
+		},
+		v.setAside,
+		func(s *Survivor) error { return v.goOn(s, audit, now) },
+	} {
+		for i := range v.Recovery.Survivors {
+			s := &v.Recovery.Survivors[i]
+			if s.Dir == "" {
+				continue
+			}
+			if err := step(s); err != nil {
+				return fmt.Errorf("recover %s: %w", s.Dir, err)
+			}
 		}
 	}
 	v.Done = true
@@ -366,8 +370,11 @@ func (v *recovery) carryOut() error {
 }
 
 // goOn appends the new members to the log that holds most. They count as soon as they are there,
-// and the node, their only voter, elects itself.
+// and the node, their only voter, elects itself. Others do without.
 func (v *recovery) goOn(s *Survivor, audit []byte, now time.Time) error {
+	if s != v.best {
+		return nil
+	}
 	members, err := v.after.AppendBinary(nil)
 	if err != nil {
 		return err
@@ -396,11 +403,15 @@ func (v *recovery) goOn(s *Survivor, audit []byte, now time.Time) error {
 	return closeAll(err, store)
 }
 
-// setAside gives the store and the snapshots of a survivor other names: it joins with nothing.
+// setAside gives the store and the snapshots of a survivor other names, unless it goes on or that
+// was done before: it joins with nothing.
 func (v *recovery) setAside(s *Survivor) error {
+	if s == v.best {
+		return nil
+	}
 	for _, name := range []string{s.owner.Store, filepath.Base(Config{}.snapshotDir())} {
 		path := filepath.Join(s.Dir, name)
-		err := v.fs.Rename(path, path+".before-"+v.Recovery.Confirm)
+		err := v.fs.Rename(path, path+asideSuffix+v.Recovery.Confirm)
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}

@@ -83,6 +83,38 @@ func TestNewestSurvivorGoesOnAndOthersJoin(t *testing.T) {
 	}
 }
 
+// TestRecoveryCanBeAskedForAgain when it has failed half-way, as long as no log has gone on.
+func TestRecoveryCanBeAskedForAgain(t *testing.T) {
+	one, three := survivorForTest(t, 1, "c", 1, 1, 2), survivorForTest(t, 3, "c", 1, 1)
+	four := survivorForTest(t, 4, "c", 1)
+	r := RecoverRequest{Dirs: []string{one, three}, Survivors: []core.NodeID{1, 3}}
+	plan, err := Recover(r)
+	if err != nil || plan.Start != 1 {
+		t.Fatalf("got %+v, %v", plan, err)
+	}
+	r.Confirm = plan.Confirm
+	obstacle := filepath.Join(three, "wal"+asideSuffix+plan.Confirm)
+	if err := os.Rename(filepath.Join(four, "wal"), obstacle); err != nil {
+		t.Fatal(err)
+	}
+	if done, err := Recover(r); err == nil || done.Done {
+		t.Fatalf("got %+v, %v", done, err)
+	}
+	if err := os.RemoveAll(obstacle); err != nil {
+		t.Fatal(err)
+	}
+	// Now it ends after the log of node 3 was set aside.
+	if err := os.Rename(filepath.Join(three, "wal"), obstacle); err != nil {
+		t.Fatal(err)
+	}
+	if done, err := Recover(r); err != nil || !done.Done || done.After != plan.After {
+		t.Fatalf("got %+v, %v", done, err)
+	}
+	if _, err := os.Stat(obstacle); err != nil {
+		t.Errorf("the log of node 3 was not kept: %v", err)
+	}
+}
+
 // checkRecovered looks at the log that goes on.
 func checkRecovered(t *testing.T, dir string, plan Recovery) {
 	t.Helper()

@@ -63,7 +63,7 @@ func (r *Restored) make(c Config, path string) (err error) {
 		return err
 	}
 	defer func() { err = closeAll(err, m.locks...) }()
-	if err := vacantTree(c.Dir); err != nil {
+	if err := vacant(c.Dir); err != nil {
 		return err
 	}
 	if err = r.fill(c, m.fs, path); err == nil {
@@ -73,21 +73,6 @@ func (r *Restored) make(c Config, path string) (err error) {
 		err = errors.Join(err, os.RemoveAll(c.storeDir()), os.RemoveAll(c.snapshotDir()))
 	}
 	return err
-}
-
-// vacantTree makes sure that there is nothing but a lock in a directory.
-func vacantTree(dir string) error {
-	names, err := os.ReadDir(dir)
-	if err != nil {
-		return fmt.Errorf("look into the target: %w", err)
-	}
-	for _, name := range names {
-		if name.Name() != "lock" {
-			return exit.Usagef("%s is not empty: it holds %s. If nobody needs it, move it away", dir,
-				name.Name())
-		}
-	}
-	return nil
 }
 
 // fill writes the body and then the log that begins behind it.

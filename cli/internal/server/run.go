@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"path/filepath"
 	"runtime"
 
 	"github.com/tidelock-raft/tidelock/cli/internal/exit"
@@ -15,7 +14,6 @@ import (
 	"github.com/tidelock-raft/tidelock/persist/vfs"
 	"github.com/tidelock-raft/tidelock/plugins"
 	"github.com/tidelock-raft/tidelock/scripting"
-	"github.com/tidelock-raft/tidelock/transport/trace"
 )
 
 // Run runs a node until ctx ends, and then stops it in order. Errors: exit.ErrUsage for what the
@@ -40,9 +38,9 @@ func Run(ctx context.Context, c Config) error {
 	if err := fsys.MkdirAll(c.Dir); err != nil {
 		return fmt.Errorf("make data directory: %w", err)
 	}
-	lock, err := fsys.Lock(filepath.Join(c.Dir, "lock"))
+	lock, err := lockDirectory(fsys, c.Dir)
 	if err != nil {
-		return fmt.Errorf("lock data directory: %w", err)
+		return err
 	}
 	defer lock.Close()
 	if err := claim(fsys, c); err != nil {
@@ -91,13 +89,13 @@ func openParts(c Config, fsys vfs.FS) (*parts, error) {
 // rehearse finds out what is wrong with the plugins' names and options, and with the script, before
 // the disk is touched.
 func rehearse(c Config) error {
-	for _, p := range []struct {
-		kind   plugins.Kind
-		choice Choice
-	}{{plugins.Transport, c.Transport}, {plugins.Store, c.Store}, {plugins.Machine, c.Machine}} {
-		if err := plugins.Validate(p.kind, p.choice.Name, p.choice.Options); err != nil {
+	for _, transport := range c.Transports {
+		if err := plugins.Validate(plugins.Transport, transport.Name, transport.Options); err != nil {
 			return err
 		}
+	}
+	if err := plugins.Validate(plugins.Store, c.Store.Name, c.Store.Options); err != nil {
+		return err
 	}
 	machine, err := plugins.OpenMachine(c.Machine.Name, c.env(), c.Machine.Options)
 	if err != nil {
@@ -111,20 +109,6 @@ func (c Config) env() plugins.Env {
 	return plugins.Env{
 		Node: c.ID, Cluster: ClusterID(c.Cluster), Dir: c.storeDir(), Seed: c.Seed, Log: c.Log,
 	}
-}
-
-func (c Config) openTransport(env plugins.Env, inbox core.Inbox) (core.Transport, error) {
-	env.Inbox, env.Listen = inbox, core.Addr(c.Listen)
-	if !c.TraceRPC {
-		return plugins.OpenTransport(c.Transport.Name, env, c.Transport.Options)
-	}
-	show := trace.Log(c.Log)
-	env.Inbox = trace.Inbox(inbox, show)
-	transport, err := plugins.OpenTransport(c.Transport.Name, env, c.Transport.Options)
-	if err != nil {
-		return nil, err
-	}
-	return trace.Transport(transport, show), nil
 }
 
 // refusal marks what is the script's fault.

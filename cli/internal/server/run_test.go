@@ -105,7 +105,7 @@ func (r *running) close(t *testing.T) {
 
 func TestNodeKeepsWhatItAcknowledgedAcrossRestarts(t *testing.T) {
 	for _, transport := range []string{"tcp", "memory"} {
-		c := Config{ID: 1, Dir: t.TempDir(), Transport: Choice{Name: transport}}
+		c := Config{ID: 1, Dir: t.TempDir(), Transports: []Choice{{Name: transport}}}
 		n := runForTest(t, c)
 		if got := n.do(t, core.RequestCommand, "put", "x", "1"); got != "OK" {
 			t.Errorf("put: got %v", got)
@@ -154,11 +154,11 @@ func TestWhatIsWrongIsToldBeforeTheDiskIsTouched(t *testing.T) {
 	}{
 		{Config{}, exit.Usage, "--id is missing"},
 		{Config{Store: Choice{Name: "bolt"}}, exit.Usage, `no store is named "bolt"; built in`},
-		{Config{Transport: Choice{Name: "udp"}}, exit.Usage, `no transport is named "udp"`},
+		{Config{Transports: []Choice{{Name: "udp"}}}, exit.Usage, `no transport is named "udp"`},
 		{Config{Machine: Choice{Name: "wasm"}}, exit.Usage, `no machine is named "wasm"`},
 		{Config{Store: Choice{Options: options("segment", "1")}}, exit.Usage,
 			"store wal: plugins: invalid option: segment is 1, want 4KiB to 1GiB"},
-		{Config{Transport: Choice{Options: options("retry-max", "1")}}, exit.Usage,
+		{Config{Transports: []Choice{{Name: "tcp", Options: options("retry-max", "1")}}}, exit.Usage,
 			`transport tcp: option retry-max: "1" is not a duration such as 150ms or 2s`},
 		{Config{Machine: Choice{Options: options("script", script)}}, exit.Refused, "bad.lua"},
 		{Config{Machine: Choice{Options: options("script", script+"x")}}, exit.Usage,

@@ -28,9 +28,10 @@ func start(ctx context.Context, p *parts) error {
 		return closeAll(err, n)
 	}
 	n.Start(transport)
-	p.keepers.start(n)
+	p.keepers.start(n, p.Clock)
 	defer p.keepers.stop()
-	service := newBackups(described{gate{n, p.made}, p}, n.Freeze)
+	backups := newBackups(described{gate{n, p.made}, p}, n.Freeze)
+	service := &logs{Service: backups, store: p.store, snapshots: p.snapshots}
 	api, err := native.Serve(native.Config{
 		Listen: p.APIListen, APIAddr: p.apiAddr, Logger: p.Log,
 	}, service)
@@ -38,15 +39,16 @@ func start(ctx context.Context, p *parts) error {
 		return closeAll(err, n)
 	}
 	defer p.install(ctx, n)()
-	p.Log.Info("node is running", "cluster", p.Cluster, "peers", p.Listen, "clients", api.Addr(),
+	p.Log.Info("node is running", "cluster", p.Cluster, "peers", p.peersAt(), "clients", api.Addr(),
 		"data", p.Dir, "seed", p.Seed, "version", p.Version)
 	select {
 	case <-ctx.Done():
 		p.Log.Info("node is stopping")
+		p.handOver(n)
 	case <-n.Done():
 		p.Log.Error("node has stopped", "err", n.Err())
 	}
-	return closeAll(nil, api, service, n)
+	return closeAll(nil, api, service, backups, n)
 }
 
 // nodeConfig says what the node is made of. The incarnation differs from start to start.
@@ -61,6 +63,7 @@ func (p *parts) nodeConfig(incarnation uint32) node.Config {
 				Priority:       p.Priority,
 			},
 			ClockDriftPPM:   p.ClockDrift,
+			Admit:           p.admit,
 			SnapshotEntries: p.SnapshotEntries, SnapshotBytes: p.SnapshotBytes,
 		},
 		Cluster: ClusterID(p.Cluster), Version: p.Version,

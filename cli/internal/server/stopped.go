@@ -28,7 +28,10 @@ type Stopped struct {
 
 // OpenStopped opens a data directory. Errors: exit.ErrUsage for what is none, and for that of a
 // running node; core.ErrCorrupt.
-func OpenStopped(dir string) (*Stopped, error) {
+func OpenStopped(dir string) (*Stopped, error) { return openStopped(dir, "") }
+
+// openStopped is OpenStopped of a directory in which the name of the store may end in aside.
+func openStopped(dir, aside string) (*Stopped, error) {
 	fsys := vfs.OS()
 	owner, err := readIdentity(fsys, dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -41,7 +44,7 @@ func OpenStopped(dir string) (*Stopped, error) {
 	if s.lock, err = LockStopped(dir); err != nil {
 		return nil, err
 	}
-	if err = s.open(fsys, owner, dir); err != nil {
+	if err = s.open(fsys, owner, dir, aside); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
@@ -49,8 +52,11 @@ func OpenStopped(dir string) (*Stopped, error) {
 
 // LockStopped locks a data directory against a node that would use it. Errors: exit.ErrUsage if one
 // does.
-func LockStopped(dir string) (io.Closer, error) {
-	lock, err := vfs.OS().Lock(filepath.Join(dir, "lock"))
+func LockStopped(dir string) (io.Closer, error) { return lockDirectory(vfs.OS(), dir) }
+
+// lockDirectory has nobody else use a data directory. Errors: exit.ErrUsage if somebody does.
+func lockDirectory(fsys vfs.FS, dir string) (io.Closer, error) {
+	lock, err := fsys.Lock(filepath.Join(dir, "lock"))
 	if errors.Is(err, vfs.ErrLocked) {
 		return nil, exit.Usagef("%s is in use: stop the node first, or copy the directory (%w)", dir, err)
 	}
@@ -60,12 +66,16 @@ func LockStopped(dir string) (io.Closer, error) {
 	return lock, nil
 }
 
-func (s *Stopped) open(fsys vfs.FS, owner identity, dir string) (err error) {
+func (s *Stopped) open(fsys vfs.FS, owner identity, dir, aside string) (err error) {
 	if s.scratch, err = os.MkdirTemp("", "tidelock-"); err != nil {
 		return fmt.Errorf("make a directory for a copy: %w", err)
 	}
 	m := migration{owner: owner, scratch: s.scratch}
-	if s.Store, err = m.openCopy(Place{owner.Store, dir}); err != nil {
+	path := Place{owner.Store, dir}.path()
+	if _, missing := os.Stat(path); errors.Is(missing, fs.ErrNotExist) {
+		path += aside
+	}
+	if s.Store, err = m.openCopy(owner.Store, path); err != nil {
 		return fmt.Errorf("open %v: %w", Place{owner.Store, dir}, err)
 	}
 	if held, ok := s.Store.(core.SnapshotStore); ok {
@@ -84,6 +94,7 @@ type looking struct{ vfs.FS }
 
 func (looking) MkdirAll(string) error { return nil }
 func (looking) Remove(string) error   { return nil }
+func (looking) SyncDir(string) error  { return nil }
 
 func (l looking) List(dir string) ([]string, error) {
 	names, err := l.FS.List(dir)

@@ -16,8 +16,11 @@ func (k *keepers) watch(g core.GroupID, m core.StateMachine) {
 	}
 }
 
-func (k keepers) start(s core.Service) {
-	clock := node.NewClock()
+// start starts them by a clock; nil: by the system's.
+func (k keepers) start(s core.Service, clock core.Clock) {
+	if clock == nil {
+		clock = node.NewClock()
+	}
 	for _, keeper := range k {
 		keeper.Start(s, clock)
 	}

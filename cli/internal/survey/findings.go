@@ -2,7 +2,6 @@ package survey
 
 import (
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 	"time"
@@ -39,7 +38,7 @@ const (
 
 // rules look for one thing each, the gravest first.
 var rules = []func(*Picture) []Finding{
-	nobody, noQuorum, unlinked, noLeader, wrongCluster, refusedLinks, sickDisks, down,
+	nobody, noQuorum, astray, unlinked, noLeader, wrongCluster, refusedLinks, sickDisks, down,
 	quarantined, diverged, lagging, notPromoted, changing, littleRoom, versions, clocks, scripts,
 	removed,
 }
@@ -143,7 +142,7 @@ func (p *Picture) absence(r *Replica) string {
 func unlinked(p *Picture) (list []Finding) {
 	for i, a := range p.Replicas {
 		for _, b := range p.Replicas[i+1:] {
-			if a.Group == nil || b.Group == nil || a.Member == nil || b.Member == nil {
+			if a.Group == nil || b.Group == nil || a.Member == nil || b.Member == nil || misled(a, b) {
 				continue
 			}
 			if p.Leader != nil && a != p.Leader && b != p.Leader {
@@ -191,11 +190,11 @@ func link(a, b *Replica) (Finding, bool) {
 			f.saw("node %d has not heard node %d since it started; it is %s in term %d", r.ID, other.ID,
 				r.Group.Role, r.Group.Term)
 		}
-		if peer := r.peer(other.ID); peer.Error != "" {
+		if peer := r.peer(other.ID); peer != nil && peer.Error != "" {
 			f.saw("node %d cannot send to node %d: %s", r.ID, other.ID, peer.Error)
 		}
-		if host, port, err := net.SplitHostPort(string(other.Member.Addr)); err == nil {
-			f.next("on the machine of node %d: nc -vz %s %s", r.ID, host, port)
+		if host, port, ok := split(string(other.Member.Addr)); ok {
+			f.next("on the machine of node %d: nc -vz %s %d", r.ID, host, port)
 		}
 	}
 	return f, true

@@ -60,10 +60,10 @@ func strangers(nodes []Node) func(yield func(core.NodeID, core.Addr) bool) {
 }
 
 func members(n *Node) []core.MemberStatus {
-	if n.Status == nil || len(n.Status.Groups) == 0 {
-		return nil
+	if g := group(n); g != nil {
+		return g.Members
 	}
-	return n.Status.Groups[0].Members
+	return nil
 }
 
 // distanceOf returns by how much the API ports of all these nodes differ from their peer ports, if
@@ -86,7 +86,8 @@ func distanceOf(nodes []Node) (distance int, ok bool) {
 }
 
 func split(address string) (host string, port int, ok bool) {
-	host, digits, err := net.SplitHostPort(address)
+	_, place := core.Addr(address).Split()
+	host, digits, err := net.SplitHostPort(string(place))
 	if err != nil {
 		return "", 0, false
 	}

@@ -10,9 +10,11 @@ import (
 
 // answered is a node on a host of its own name's, with its API that far from its peer port.
 func answered(id core.NodeID, distance int, all ...core.NodeID) Node {
-	status := core.NodeStatus{Node: id, Groups: []core.GroupStatus{{}}}
+	status := core.NodeStatus{Node: id, Groups: []core.GroupStatus{
+		{Members: []core.MemberStatus{{ID: 99}}}, {Group: core.DefaultGroup},
+	}}
 	for _, m := range all {
-		status.Groups[0].Members = append(status.Groups[0].Members, core.MemberStatus{
+		status.Groups[1].Members = append(status.Groups[1].Members, core.MemberStatus{
 			ID: m, Addr: core.Addr(fmt.Sprintf("host%d:%d", m, 9000+m)),
 		})
 	}

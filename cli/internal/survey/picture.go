@@ -146,15 +146,19 @@ func (p *Picture) Answers(r *Replica) bool {
 	return r.Member != nil && r.Member.Alive
 }
 
-// Spare is how many voters may fail before nothing can be committed; negative: nothing can be.
-func (p *Picture) Spare() int {
-	answer := 0
+// answering is how many voters answer.
+func (p *Picture) answering() (n int) {
 	for _, r := range p.Voters {
 		if p.Answers(r) {
-			answer++
+			n++
 		}
 	}
-	spare := answer - p.Majority
+	return n
+}
+
+// Spare is how many voters may fail before nothing can be committed; negative: nothing can be.
+func (p *Picture) Spare() int {
+	spare := p.answering() - p.Majority
 	if p.Leader == nil {
 		spare = min(spare, -1)
 	}
@@ -166,13 +170,7 @@ func (p *Picture) Headline() string {
 	if len(p.Voters) == 0 {
 		return "no node answers that knows the members"
 	}
-	answer := 0
-	for _, r := range p.Voters {
-		if p.Answers(r) {
-			answer++
-		}
-	}
-	text := count(len(p.Voters), "voter")
+	text, answer := count(len(p.Voters), "voter"), p.answering()
 	if answer < len(p.Voters) {
 		text += fmt.Sprintf(", %d answer", answer)
 	}

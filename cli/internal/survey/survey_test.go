@@ -77,6 +77,20 @@ var wrongs = []struct {
 		"h 1"},
 	{func(w []Node) { w[1].Status.Peers[0].HeardMS, w[0].Status.Peers[0].HeardMS = 9000, -1 },
 		"partition", "[1 2]", Error, "nc -vz h 2"},
+	{func(w []Node) { w[1].Status.Peers = w[1].Status.Peers[1:] }, "one_way", "[1 2]", Error,
+		"nc -vz h 1"},
+	{func(w []Node) { // nodes 1 and 3 hear nothing of each other for that reason, and no other
+		w[0].Status.Transport, w[1].Status.Transport, w[2].Status.Transport = "a,b", "a,b", "a"
+		groupOf(&w[0]).Members[1].Addr = "b://h:2"
+		w[2].Status.Peers[0].HeardMS, w[0].Status.Peers[1].HeardMS = 9000, 9000
+		groupOf(&w[0]).Members[0].Addr = "b://h:1"
+	}, "wrong_transport", "[3]", Error, "raft-node --id 3 --transport a,b "},
+	{func(w []Node) { // addresses that name none
+		w[0].Status.Transport, w[1].Status.Transport, w[2].Status.Transport = "a", "a,b", "b,a"
+	}, "wrong_transport", "[1]", Error, "raft-node --id 1 --transport a,b "},
+	{func(w []Node) { w[1].Status.Transport, w[2].Status.Transport = "a", "b,a" }, "wrong_transport",
+		"[2]", Error, "raft-node --id 2 --transport a,b "},
+	{func(w []Node) { w[0].Status.Transport, w[1].Status.Transport = "a,b", "a" }, "", "", "", ""},
 	{func(w []Node) { w[2].Status.Cluster = 8 }, "wrong_cluster", "[3]", Error, "--cluster NAME"},
 	{func(w []Node) {
 		silent(w, 3)

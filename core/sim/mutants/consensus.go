@@ -9,9 +9,9 @@ var consensus = []Mutant{
 	}, {
 		Name: "commit counts the leader's own entries before they are durable",
 		File: "core/raft/replicate.go",
-		Old:  "\treached := quorum.Reached(r.voters, func(id core.NodeID) (core.Index, bool) {\n",
-		New: "\treached := quorum.Reached(r.voters, func(id core.NodeID) (core.Index, bool) {\n" +
-			"\t\tif id == r.c.ID {\n\t\t\treturn r.log.last.Index, true\n\t\t}\n",
+		Old:  "\treached := quorum.Reached(r.voters, func(id core.NodeID) core.Index {\n",
+		New: "\treached := quorum.Reached(r.voters, func(id core.NodeID) core.Index {\n" +
+			"\t\tif id == r.c.ID {\n\t\t\treturn r.log.last.Index\n\t\t}\n",
 	}, {
 		Name: "entries are acknowledged before they are durable", File: "core/raft/follow.go",
 		Old: "\tif late {\n\t\tr.sendAfterWrite(reply)",
@@ -72,8 +72,28 @@ var consensus = []Mutant{
 		New: "r.round, r.commit\n\tr.answerReads(q.index)\n",
 	}, {
 		Name: "reads do not wait for the first commit of the term", File: "core/raft/reads.go",
-		Old: "if q.asked > 0 || q.waiting.len() == 0 || r.commit < r.noop {",
-		New: "if q.asked > 0 || q.waiting.len() == 0 {",
+		Old: "if q.asked > 0 || q.waiting.Len() == 0 || r.commit < r.noop {",
+		New: "if q.asked > 0 || q.waiting.Len() == 0 {",
+	}, {
+		Name: "of a joint membership the new majority decides", File: "core/quorum/quorum.go",
+		Old:  "return min(reachedBy(j.Incoming, reached), reachedBy(j.Outgoing, reached))",
+		New:  "return reachedBy(j.Incoming, reached)",
+		Test: "TestTranscripts/ConfigRollsBackWithLog", Package: "core/raft",
+	}, {
+		Name: "voters change without a joint membership", File: "core/evolve.go",
+		Old:  "if slices.Equal(m.With(Voter), Membership{Members: next}.With(Voter)) {",
+		New:  "if true {",
+		Test: "TestTranscripts/DisjointMajorities", Package: "core/raft",
+	}, {
+		Name: "learners count", File: "core/quorum/quorum.go",
+		Old:  "return Joint{Incoming: m.With(core.Voter), Outgoing",
+		New:  "return Joint{Incoming: m.With(core.Voter | core.Learner), Outgoing",
+		Test: "TestTranscripts/LearnersDoNotCommit", Package: "core/raft",
+	}, {
+		Name: "a membership stays in force that was cut off", File: "core/raft/members.go",
+		Old:  "for n > 1 && r.eras[n-1].from >= from {",
+		New:  "for n > 1 && r.eras[n-1].from >= from && from == 0 {",
+		Test: "TestTranscripts/ConfigRollsBackWithLog", Package: "core/raft",
 	}, {
 		Name: "half of the voters commit", File: "core/quorum/quorum.go",
 		Old: "return sorted[(len(m)-1)/2]",

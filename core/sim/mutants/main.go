@@ -13,6 +13,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -96,6 +97,7 @@ func run(only string, seeds int) error {
 var (
 	errStale    = errors.New("STALE: its source is not there exactly once")
 	errSurvived = errors.New("SURVIVED")
+	errLate     = errors.New("NOT CAUGHT IN TIME")
 )
 
 // catch builds the tests of the simulator with the mutant and returns what noticed it.
@@ -117,6 +119,9 @@ func (m *Mutant) catch(dir string, seeds int) (string, error) {
 	out, err := output(folder, runLimit, binary, args...)
 	if err == nil {
 		return "", errSurvived
+	}
+	if errors.Is(err, errLate) {
+		return "", errLate
 	}
 	return verdict(m, out), nil
 }
@@ -147,13 +152,16 @@ func (m *Mutant) overlay(dir string) (string, error) {
 	return overlay, os.WriteFile(overlay, list, 0o600)
 }
 
-// output runs a command in a folder.
+// output runs a command in a folder. The error is errLate if the command was stopped.
 func output(folder string, limit time.Duration, name string, args ...string) (string, error) {
-	command := exec.Command(name, args...)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	command := exec.CommandContext(ctx, name, args...)
 	command.Dir = folder
-	timer := time.AfterFunc(limit, func() { _ = command.Process.Kill() })
-	defer timer.Stop()
 	out, err := command.CombinedOutput()
+	if ctx.Err() != nil {
+		err = errLate
+	}
 	return string(out), err
 }
 

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestMutantsFitTheSource makes sure that every mutant still breaks something: whoever changes the
@@ -43,6 +44,16 @@ func TestStaleMutantsAreTold(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(dir, "broken.go"))
 	if err != nil || !strings.Contains(string(text), "two two") {
 		t.Errorf("got %s, %v, want the mutant's source", text, err)
+	}
+}
+
+// TestLateIsNotCaught stops a command that would not end.
+func TestLateIsNotCaught(t *testing.T) {
+	if _, err := output(".", time.Millisecond, "sleep", "60"); !errors.Is(err, errLate) {
+		t.Errorf("got %v, want %v", err, errLate)
+	}
+	if _, err := output(".", time.Minute, "true"); err != nil {
+		t.Error(err)
 	}
 }
 

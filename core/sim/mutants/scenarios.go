@@ -3,6 +3,18 @@ package main
 // scenarios breaks what scenarios are staged for: each must fail its own.
 var scenarios = []Mutant{
 	{
+		Name: "a call whose entry is gone from the log is called refused",
+		File: "core/engine/group.go",
+		Old:  "g.giveUp(g.calls.Last(), out)",
+		New:  "g.refuse(g.calls.Last(), core.ErrBusy, out)",
+		Test: "TestAmbiguousUnderSnapshot",
+	}, {
+		Name: "the log does not tell, and nobody does, where a leader is found",
+		File: "core/engine/group.go",
+		Old:  "case m.Kind == core.MsgPreVote, m.Kind == core.MsgAppend:",
+		New:  "case m.Kind == core.MsgPreVote:",
+		Test: "TestLaggardMeetsStranger",
+	}, {
 		Name: "a voter that lost its disk votes at once", File: "core/raft/blank.go",
 		Old:  "return begins && member",
 		New:  "return !begins && member",

@@ -20,6 +20,19 @@ var service = []Mutant{
 		Old: "if r.index > g.handed {",
 		New: "if r.index > g.handed && r.index == 0 {",
 	}, {
+		Name: "lease without bound", File: "core/engine/freshness.go",
+		Old:  "return int64(now-g.fresh.confirmed) < length",
+		New:  "return length > 0",
+		Test: "TestLeasePauseSkew",
+	}, {
+		Name: "bounded reads of any age", File: "core/engine/freshness.go",
+		Old: "since != 0 && int64(now-since) <= maxStale && index",
+		New: "since != 0 && index",
+	}, {
+		Name: "a query does not wait for the index that it names", File: "core/engine/requests.go",
+		Old: "switch index = max(index, q.AtLeast); {",
+		New: "switch index = max(index, 0); {",
+	}, {
 		Name: "a restored machine does not know its index", File: "core/node/machine.go",
 		Old: "\tm.at, m.time = meta.Position, meta.Time\n",
 		New: "\tm.time = meta.Time\n",

@@ -194,3 +194,9 @@ func Range(st *core.State, lo, hi core.Index) error {
 func Compare(p, q core.Position) int {
 	return cmp.Or(cmp.Compare(p.Index, q.Index), cmp.Compare(p.Term, q.Term))
 }
+
+// TooLarge is the error for an update that exceeds a limit of its store.
+func TooLarge(format string, args ...any) error {
+	return fmt.Errorf("%w: %w: %s", core.ErrInvalidUpdate, core.ErrTooLarge,
+		fmt.Sprintf(format, args...))
+}

@@ -245,3 +245,14 @@ ctx.client = function() return 1 end
 ----
 return ctx.client()
 -- want: null
+----
+-- how far an iterator has come would outlive the command
+local it = ("a b c"):gmatch("%a")
+return { name = "x", version = 1, commands = {run = function() return it() end} }
+-- fails: error: x.lua:3: this iterator was made while the script loaded
+----
+-- while the script loads it works
+local seen = {}
+for letter in ("a b c"):gmatch("%a") do seen[#seen + 1] = letter end
+return { name = "x", version = 1, commands = {run = function() return seen end} }
+-- want: ["a","b","c"]

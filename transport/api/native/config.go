@@ -1,6 +1,7 @@
 package native
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net"
@@ -62,14 +63,14 @@ func (c Config) withDefaults() (Config, error) {
 	if c.APIAddr == nil {
 		c.APIAddr = func(core.NodeID) string { return "" }
 	}
-	setDefault(&c.MaxConns, DefaultMaxConns)
-	setDefault(&c.MaxInFlight, DefaultMaxInFlight)
-	setDefault(&c.MaxRequestBytes, DefaultMaxRequestBytes)
-	setDefault(&c.MaxReplyBytes, DefaultMaxReplyBytes)
-	setDefault(&c.MaxPendingBytes, DefaultMaxPendingBytes)
-	setDefault(&c.HandshakeTimeout, DefaultHandshakeTimeout)
-	setDefault(&c.StallTimeout, DefaultStallTimeout)
-	setDefault(&c.Grace, DefaultGrace)
+	c.MaxConns = cmp.Or(max(c.MaxConns, 0), DefaultMaxConns)
+	c.MaxInFlight = cmp.Or(max(c.MaxInFlight, 0), DefaultMaxInFlight)
+	c.MaxRequestBytes = cmp.Or(max(c.MaxRequestBytes, 0), DefaultMaxRequestBytes)
+	c.MaxReplyBytes = cmp.Or(max(c.MaxReplyBytes, 0), DefaultMaxReplyBytes)
+	c.MaxPendingBytes = cmp.Or(max(c.MaxPendingBytes, 0), DefaultMaxPendingBytes)
+	c.HandshakeTimeout = cmp.Or(max(c.HandshakeTimeout, 0), DefaultHandshakeTimeout)
+	c.StallTimeout = cmp.Or(max(c.StallTimeout, 0), DefaultStallTimeout)
+	c.Grace = cmp.Or(max(c.Grace, 0), DefaultGrace)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -80,10 +81,4 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("native: limit of %d bytes, at most %d", n, wire.MaxDataBytes)
 	}
 	return c, nil
-}
-
-func setDefault[T int | time.Duration](field *T, value T) {
-	if *field <= 0 {
-		*field = value
-	}
 }

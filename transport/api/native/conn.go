@@ -57,6 +57,7 @@ type conn struct {
 	timed   bool // a deadline is set
 	batch   []core.Request
 	answers []wire.Reply
+	status  *core.Reply // to all who asked for it together; nil: nobody has yet
 
 	mu       sync.Mutex
 	work     sync.Cond // for the writer: out has grown, or phase or inFlight has changed
@@ -276,13 +277,14 @@ var kinds = [...]core.RequestKind{
 	wire.OpSession:  core.RequestSession,
 	wire.OpBackup:   core.RequestBackup,
 	wire.OpProbe:    core.RequestProbe,
+	wire.OpLog:      core.RequestLog,
 }
 
 // answer answers a request that is not for the service.
 func (c *conn) answer(r *wire.Request) (wire.Reply, bool) {
 	switch {
 	case r.Op == wire.OpStatus:
-		return c.status(r.ID), true
+		return c.describe(r.ID), true
 	case len(r.Data) > c.server.config.MaxRequestBytes:
 		return wire.Reply{ID: r.ID, Outcome: wire.OutcomeTooLarge}, true
 	case int(r.Op) < len(kinds) && kinds[r.Op] != 0 && (r.Op != wire.OpQuery || r.Level.Valid()):
@@ -291,11 +293,13 @@ func (c *conn) answer(r *wire.Request) (wire.Reply, bool) {
 	return wire.Reply{ID: r.ID, Outcome: wire.OutcomeInvalid}, true
 }
 
-func (c *conn) status(id uint64) wire.Reply {
-	reply := wire.Reply{ID: id}
-	value, err := json.Marshal(c.server.service.Status())
-	reply.SetResult(core.Reply{Result: core.Result{Value: value}, Err: err})
-	return reply
+// describe answers with the status, made once for a batch.
+func (c *conn) describe(id uint64) wire.Reply {
+	if c.status == nil {
+		value, err := json.Marshal(c.server.service.Status())
+		c.status = &core.Reply{Result: core.Result{Value: value}, Err: err}
+	}
+	return c.encode(id, *c.status)
 }
 
 // carryOut submits the batch and sends the answers. With a connection that ends, or requests that
@@ -320,7 +324,7 @@ func (c *conn) carryOut(damage error) {
 	}
 	clear(c.batch)
 	clear(c.answers)
-	c.batch, c.answers = c.batch[:0], c.answers[:0]
+	c.batch, c.answers, c.status = c.batch[:0], c.answers[:0], nil
 }
 
 // own moves the data of the batch from the reader's buffer to memory that is theirs.

@@ -9,16 +9,22 @@ import (
 
 // Replied takes a reply from the service.
 func (c *conn) Replied(token uint64, from core.Reply) {
-	reply := wire.Reply{ID: token}
-	reply.SetResult(from)
+	reply := c.encode(token, from)
 	if reply.Leader != 0 {
 		reply.API = c.server.config.APIAddr(reply.Leader)
 	}
+	c.reply(&reply)
+}
+
+// encode is what a reply becomes, within the limit of its value.
+func (c *conn) encode(id uint64, from core.Reply) wire.Reply {
+	reply := wire.Reply{ID: id}
+	reply.SetResult(from)
 	if n, limit := len(reply.Value), c.server.config.MaxReplyBytes; n > limit {
 		reply.Outcome, reply.Value = wire.OutcomeReplyTooLarge, nil
 		reply.Message = fmt.Sprintf("%d bytes, limit %d", n, limit)
 	}
-	c.reply(&reply)
+	return reply
 }
 
 // reply queues a reply to be written.

@@ -18,8 +18,13 @@ import (
 	"github.com/tidelock-raft/tidelock/transport/api/wire"
 )
 
-// acceptPause is how long a server that cannot accept waits before it tries again.
-const acceptPause = 50 * time.Millisecond
+// How long a server that cannot accept waits before it tries again, at first and in the end, and
+// how often it says so.
+const (
+	firstPause   = 5 * time.Millisecond
+	lastPause    = time.Second
+	acceptPeriod = time.Minute
+)
 
 // Server serves the clients of one node.
 type Server struct {
@@ -105,26 +110,25 @@ func (s *Server) stop() []*conn {
 }
 
 func (s *Server) accept() {
+	var pause time.Duration
+	var said time.Time
 	for {
 		link, err := s.listener.Accept()
-		switch {
-		case err == nil:
+		if err == nil {
+			pause = 0
 			s.admit(link)
-		case s.pause(): // such as out of file descriptors
-			s.config.Logger.Warn("accept client", "err", err)
-		default:
-			return
+			continue
 		}
-	}
-}
-
-// pause waits a little, and reports whether to go on.
-func (s *Server) pause() bool {
-	select {
-	case <-s.closing:
-		return false
-	case <-time.After(acceptPause):
-		return true
+		pause = min(max(2*pause, firstPause), lastPause) // such as out of file descriptors
+		select {
+		case <-s.closing:
+			return
+		case <-time.After(pause):
+		}
+		if now := time.Now(); now.Sub(said) >= acceptPeriod {
+			said = now
+			s.config.Logger.Warn("accept client", "err", err)
+		}
 	}
 }
 

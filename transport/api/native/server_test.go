@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -296,6 +297,43 @@ func TestReplyBeyondTheLimitIsSaidToBe(t *testing.T) {
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+// describing counts how often it is asked to describe itself, at some length.
+type describing struct {
+	*service
+	asked atomic.Int64
+}
+
+func (d *describing) Status() core.NodeStatus {
+	d.asked.Add(1)
+	status := d.service.Status()
+	status.Version = strings.Repeat("v", 1000)
+	return status
+}
+
+func TestStatusIsMadeOnceForManyAndWithinTheLimit(t *testing.T) {
+	for limit, want := range map[int]wire.Outcome{
+		0: wire.OutcomeOK, 500: wire.OutcomeReplyTooLarge,
+	} {
+		s := &describing{service: newService(true)}
+		p := connect(t, serve(t, native.Config{MaxReplyBytes: limit}, s), hello)
+		before := s.asked.Load()
+		var many []wire.Request
+		for id := range uint64(100) {
+			many = append(many, wire.Request{ID: id + 1, Op: wire.OpStatus})
+		}
+		p.send(many...)
+		for id := range uint64(100) {
+			got := p.next()
+			if got.ID != id+1 || got.Outcome != want || want == wire.OutcomeOK != (len(got.Value) > 1000) {
+				t.Fatalf("limit %d: got %+v, want %v", limit, got, want)
+			}
+		}
+		if n := s.asked.Load() - before; n > 10 {
+			t.Errorf("100 that asked together had it made %d times", n)
+		}
 	}
 }
 

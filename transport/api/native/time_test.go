@@ -3,8 +3,10 @@ package native_test
 import (
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"os"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -108,6 +110,39 @@ func TestClientThatStopsReadingIsGivenUp(t *testing.T) {
 			synctest.Wait()
 			endsAfter(t, client, time.Now(), 0)
 		})
+}
+
+// exhausted is a listener without file descriptors.
+type exhausted struct {
+	*pipes
+	asked int
+}
+
+func (e *exhausted) Accept() (net.Conn, error) {
+	e.asked++
+	return nil, errors.New("too many open files")
+}
+
+func TestServerThatCannotAcceptTriesAndSaysSoNowAndThen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log syncBuffer
+		listener := &exhausted{pipes: &pipes{closed: make(chan struct{})}}
+		server, err := native.Serve(native.Config{
+			Logger: slog.New(slog.NewTextHandler(&log, nil)),
+			Open:   func(string, string) (net.Listener, error) { return listener, nil },
+		}, newService(true))
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(10 * time.Minute)
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+		lines := strings.Count(log.String(), "too many open files")
+		if n := listener.asked; n < 100 || n > 700 || lines < 9 || lines > 11 {
+			t.Errorf("tried %d times and said so %d times in ten minutes", n, lines)
+		}
+	})
 }
 
 // TestCloseDoesNotWaitForEver has a request that is never answered, and a stranger at the door.

@@ -31,7 +31,7 @@
 //	op       uint   1 command 2 query 3 status      outcome  uint   see Outcome
 //	                4 resync 5 change 6 transfer
 //	                7 session, data: core/session
-//	                8 backup
+//	                8 backup 9 probe 10 log
 //	group    uint                                   leader   uint   node id; zero: unknown
 //	level    uint   1 linearizable 2 stale          api      str    the leader's API address
 //	                3 lease 4 bounded;              index    uint   of the entry, or applied
@@ -40,7 +40,8 @@
 //	data     bin    in the machine's encoding;      message  str    of a failure or an error
 //	                change: JSON, core.Change;      value    bin    of what was asked:
 //	                transfer: JSON, core.Transfer           in the machine's encoding;
-//	                backup: JSON, core.BackupRequest
+//	                backup: JSON, core.BackupRequest;
+//	                log: JSON, core.LogRequest              log: JSON, core.LogPage
 //	least    uint   for a query: applied is to be           status: JSON, core.NodeStatus;
 //	                at least this; or missing               change: JSON, core.ChangeReport;
 //	stale    uint   for level 4: how old the                transfer: JSON, core.Transfer

@@ -41,11 +41,12 @@ const (
 	OpStatus  Op = 3 // describe the node, in JSON
 	OpResync  Op = 4 // replace the node's state by the leader's
 
-	OpChange   Op = 5 // change the membership: core.Change in JSON, core.ChangeReport back
-	OpTransfer Op = 6 // hand leadership over: core.Transfer in JSON
-	OpSession  Op = 7 // as OpCommand, once however often it is sent: a session.Header goes before
-	OpBackup   Op = 8 // a piece of a copy of the state: core.BackupRequest in JSON, bytes back
-	OpProbe    Op = 9 // commit an entry that changes nothing
+	OpChange   Op = 5  // change the membership: core.Change in JSON, core.ChangeReport back
+	OpTransfer Op = 6  // hand leadership over: core.Transfer in JSON
+	OpSession  Op = 7  // as OpCommand, once however often it is sent: a session.Header goes before
+	OpBackup   Op = 8  // a piece of a copy of the state: core.BackupRequest in JSON, bytes back
+	OpProbe    Op = 9  // commit an entry that changes nothing
+	OpLog      Op = 10 // a page of the node's log: core.LogRequest in JSON, core.LogPage back
 )
 
 // Request is what a client sends.

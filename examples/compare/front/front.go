@@ -1,0 +1,291 @@
+// Package front connects clients in other processes with systems that are libraries and bring no
+// server: requests of all clients of a process go over one connection, as they come, and replies
+// come back in the same order. Whoever has nothing more to write flushes.
+//
+//	request  kind (1: put, 2: get) | key's length (1) | value's length (4) | key | value
+//	reply    length (4) | text of an error; none: it succeeded
+//
+// A connection begins with one byte of the server's: whether its replica leads.
+package front
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+
+	"example.org/compare/system"
+)
+
+const (
+	kindPut = 1
+	kindGet = 2
+
+	headBytes = 6
+	// maxValue and maxError bound what is read from the other side.
+	maxValue = 1 << 20
+	maxError = 4 << 10
+	// maxInFlight bounds the requests of a connection that are not answered.
+	maxInFlight = 16384
+	bufferBytes = 256 << 10
+)
+
+// ErrProtocol is returned for what the other side should not have said.
+var ErrProtocol = errors.New("front: protocol violated")
+
+// Server serves clients of a replica.
+type Server struct {
+	node     system.Node
+	listener net.Listener
+	running  sync.WaitGroup
+
+	mu     sync.Mutex
+	conns  []net.Conn
+	closed bool
+}
+
+// Serve starts to serve.
+func Serve(n system.Node, listen string) (system.Server, error) {
+	listener, err := net.Listen("tcp", listen)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{node: n, listener: listener}
+	s.running.Go(s.accept) // ends with Close
+	return s, nil
+}
+
+// Addr is where clients find it.
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+func (s *Server) accept() {
+	for {
+		conn, err := s.listener.Accept()
+		if err != nil {
+			return
+		}
+		s.mu.Lock()
+		if s.closed {
+			_ = conn.Close() // nobody uses it
+		} else {
+			s.conns = append(s.conns, conn)
+			s.running.Go(func() { s.serve(conn) })
+		}
+		s.mu.Unlock()
+	}
+}
+
+// serve reads requests; another goroutine waits for their outcomes and writes replies.
+func (s *Server) serve(conn net.Conn) {
+	defer conn.Close()
+	leads := []byte{0}
+	if s.node.Leads() {
+		leads[0] = 1
+	}
+	if _, err := conn.Write(leads); err != nil {
+		return
+	}
+	asked := make(chan system.Future, maxInFlight)
+	var replying sync.WaitGroup
+	replying.Go(func() { reply(conn, asked) }) // ends when asked is closed
+	r := bufio.NewReaderSize(conn, bufferBytes)
+	for {
+		f, err := s.take(r)
+		if err != nil {
+			break
+		}
+		asked <- f
+	}
+	close(asked)
+	replying.Wait()
+}
+
+// take reads a request and submits it.
+func (s *Server) take(r *bufio.Reader) (system.Future, error) {
+	var head [headBytes]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return nil, err
+	}
+	kind, keys, values := head[0], int(head[1]), int(binary.LittleEndian.Uint32(head[2:]))
+	if values > maxValue {
+		return nil, fmt.Errorf("%w: value of %d bytes", ErrProtocol, values)
+	}
+	buf := make([]byte, keys+values)
+	if _, err := io.ReadFull(r, buf); err != nil {
+		return nil, err
+	}
+	switch kind {
+	case kindPut:
+		return s.node.Put(string(buf[:keys]), buf[keys:]), nil
+	case kindGet:
+		return s.node.Get(string(buf[:keys])), nil
+	}
+	return nil, fmt.Errorf("%w: kind %d", ErrProtocol, kind)
+}
+
+func reply(conn net.Conn, asked chan system.Future) {
+	w := bufio.NewWriterSize(conn, bufferBytes)
+	for f := range asked {
+		text := ""
+		if err := f.Wait(); err != nil {
+			text = err.Error()
+			text = text[:min(len(text), maxError)]
+		}
+		// Errors of a bufio.Writer stay: the flush tells.
+		_, _ = w.Write(binary.LittleEndian.AppendUint32(nil, uint32(len(text))))
+		_, _ = w.WriteString(text)
+		if len(asked) == 0 && w.Flush() != nil {
+			_ = conn.Close() // which ends the reading, and so this
+		}
+	}
+}
+
+// Close ends everything, but for the replica.
+func (s *Server) Close() error {
+	err := s.listener.Close()
+	s.mu.Lock()
+	s.closed = true
+	for _, conn := range s.conns {
+		_ = conn.Close() // it may have been closed by its reader
+	}
+	s.mu.Unlock()
+	s.running.Wait()
+	return err
+}
+
+// Client is a connection to the replica that leads.
+type Client struct {
+	conn    net.Conn
+	running sync.WaitGroup
+
+	mu      sync.Mutex // of requests in their order
+	queue   []byte
+	waiting chan *call
+	closed  bool
+	wake    chan struct{}
+}
+
+// call is a Future.
+type call struct{ settled chan error }
+
+var calls = sync.Pool{New: func() any { return &call{make(chan error, 1)} }}
+
+// Wait implements system.Future.
+func (c *call) Wait() error {
+	err := <-c.settled
+	calls.Put(c)
+	return err
+}
+
+// Dial connects with the first that leads.
+func Dial(addresses []string) (system.Target, error) {
+	for _, address := range addresses {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			return nil, err
+		}
+		var leads [1]byte
+		if _, err := io.ReadFull(conn, leads[:]); err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+		if leads[0] == 1 {
+			c := &Client{
+				conn: conn, waiting: make(chan *call, maxInFlight), wake: make(chan struct{}, 1),
+			}
+			c.running.Go(c.write) // these end with Close
+			c.running.Go(c.read)
+			return c, nil
+		}
+		if err := conn.Close(); err != nil {
+			return nil, err
+		}
+	}
+	return nil, errors.New("front: nobody leads")
+}
+
+// Put implements system.Target.
+func (c *Client) Put(key string, value []byte) system.Future { return c.ask(kindPut, key, value) }
+
+// Get implements system.Target.
+func (c *Client) Get(key string) system.Future { return c.ask(kindGet, key, nil) }
+
+func (c *Client) ask(kind byte, key string, value []byte) system.Future {
+	f := calls.Get().(*call)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		f.settled <- net.ErrClosed
+		return f
+	}
+	c.waiting <- f
+	c.queue = append(c.queue, kind, byte(len(key)))
+	c.queue = binary.LittleEndian.AppendUint32(c.queue, uint32(len(value)))
+	c.queue = append(append(c.queue, key...), value...)
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+	return f
+}
+
+// write writes all that waits, again and again.
+func (c *Client) write() {
+	var buf []byte
+	for range c.wake {
+		c.mu.Lock()
+		buf, c.queue = c.queue, buf[:0]
+		c.mu.Unlock()
+		if _, err := c.conn.Write(buf); err != nil {
+			return // and read says so to those who wait
+		}
+	}
+}
+
+// read tells the outcomes.
+func (c *Client) read() {
+	r := bufio.NewReaderSize(c.conn, bufferBytes)
+	var err error
+	for err == nil {
+		var outcome error
+		if outcome, err = readReply(r); err == nil {
+			(<-c.waiting).settled <- outcome
+		}
+	}
+	c.mu.Lock()
+	c.closed = true
+	close(c.wake)
+	close(c.waiting)
+	c.mu.Unlock()
+	for f := range c.waiting {
+		f.settled <- err
+	}
+}
+
+func readReply(r *bufio.Reader) (outcome, err error) {
+	var head [4]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return nil, err
+	}
+	n := binary.LittleEndian.Uint32(head[:])
+	if n > maxError {
+		return nil, fmt.Errorf("%w: error of %d bytes", ErrProtocol, n)
+	}
+	if n == 0 {
+		return nil, nil
+	}
+	text := make([]byte, n)
+	if _, err := io.ReadFull(r, text); err != nil {
+		return nil, err
+	}
+	return errors.New(string(text)), nil
+}
+
+// Close implements system.Target.
+func (c *Client) Close() error {
+	err := c.conn.Close()
+	c.running.Wait()
+	return err
+}

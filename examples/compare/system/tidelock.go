@@ -1,0 +1,168 @@
+package system
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+
+	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/core/engine"
+	"github.com/tidelock-raft/tidelock/core/node"
+	"github.com/tidelock-raft/tidelock/persist/snapfile"
+	"github.com/tidelock-raft/tidelock/persist/vfs"
+	"github.com/tidelock-raft/tidelock/persist/wal"
+	"github.com/tidelock-raft/tidelock/scripting"
+	"github.com/tidelock-raft/tidelock/scripting/value"
+	"github.com/tidelock-raft/tidelock/transport/api/native"
+	"github.com/tidelock-raft/tidelock/transport/client"
+	"github.com/tidelock-raft/tidelock/transport/tcp"
+)
+
+// Tidelock is this project, put together as raft-node does it.
+var Tidelock = System{
+	Name: "tidelock", Machine: "Lua",
+	Setup: "defaults: transport tcp, store wal, the Lua machine kv with its sandbox on, snapshots " +
+		"and digests as ever; over the network its own client on one connection, without sessions, " +
+		"which no other system has",
+	Open: openTidelock,
+	Serve: func(n Node, listen string) (Server, error) {
+		return native.Serve(native.Config{Listen: listen, MaxInFlight: 4096}, n.(tidelock).Node)
+	},
+	Dial: func(addresses []string) (Target, error) {
+		c, err := client.New(client.Config{Endpoints: addresses, NoSession: true})
+		return tidelockClient{c}, err
+	},
+}
+
+type tidelock struct{ *node.Node }
+
+func openTidelock(c Config) (Node, error) {
+	store, err := wal.Open(vfs.OS(), filepath.Join(c.Dir, "wal"), wal.Config{
+		Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return nil, err
+	}
+	snapshots, err := snapfile.Open(vfs.OS(), filepath.Join(c.Dir, "snapshots"))
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	var members core.Membership
+	for i, address := range c.Peers {
+		members.Members = append(members.Members, core.Member{
+			ID: core.NodeID(i + 1), Role: core.Voter, Addr: core.Addr(address),
+		})
+	}
+	id := core.NodeID(c.ID)
+	config := node.Config{
+		Engine: engine.Config{Node: id}, Cluster: 1, Store: store, Snapshots: snapshots,
+		Groups: []node.Group{{ID: core.DefaultGroup, Members: members}},
+		Machine: func(core.GroupID) (core.StateMachine, error) {
+			return scripting.New(scripting.Default(), scripting.Config{})
+		},
+	}
+	config.Engine.Raft.Seed = uint64(id)
+	n, err := node.New(config)
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	transport, err := tcp.Open(tcp.Config{
+		Node: id, Cluster: 1, Listen: c.Peers[id-1],
+	}, n)
+	if err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
+	n.Start(transport)
+	return tidelock{n}, nil
+}
+
+// Leads implements Node.
+func (t tidelock) Leads() bool {
+	groups := t.Status().Groups
+	return len(groups) > 0 && groups[0].Role == "leader"
+}
+
+// appendCall appends a call of the Lua machine.
+func appendCall(dst []byte, name, key string, arguments int) []byte {
+	dst = value.AppendString(value.AppendArray(dst, 1+arguments), name)
+	return value.AppendString(dst, key)
+}
+
+func putCall(key string, v []byte) []byte {
+	return value.AppendString(appendCall(nil, "put", key, 2), string(v))
+}
+
+// Put implements Target.
+func (t tidelock) Put(key string, v []byte) Future {
+	return t.submit(core.Request{Kind: core.RequestCommand, Data: putCall(key, v)})
+}
+
+// Get implements Target.
+func (t tidelock) Get(key string) Future {
+	return t.submit(core.Request{
+		Kind: core.RequestQuery, Level: core.Linearizable, Data: appendCall(nil, "get", key, 1),
+	})
+}
+
+// asked is a Future of a request, and the slice that it is submitted in.
+type asked struct {
+	settled  chan error
+	requests [1]core.Request
+}
+
+var askeds = sync.Pool{New: func() any { return &asked{settled: make(chan error, 1)} }}
+
+func (t tidelock) submit(r core.Request) Future {
+	a := askeds.Get().(*asked)
+	r.Group, r.Caller = core.DefaultGroup, a
+	a.requests[0] = r
+	t.Submit(a.requests[:])
+	return a
+}
+
+// Replied implements core.Caller.
+func (a *asked) Replied(_ uint64, r core.Reply) { a.settled <- outcome(r) }
+
+func outcome(r core.Reply) error {
+	switch {
+	case r.Err != nil:
+		return r.Err
+	case r.Result.Failure != nil:
+		return r.Result.Failure
+	case len(r.Result.Value) <= 1: // nil is one byte
+		return fmt.Errorf("%w: %x", ErrNotFound, r.Result.Value)
+	}
+	return nil
+}
+
+// Wait implements Future.
+func (a *asked) Wait() error {
+	err := <-a.settled
+	a.requests[0] = core.Request{}
+	askeds.Put(a)
+	return err
+}
+
+// tidelockClient is a client of another process.
+type tidelockClient struct{ *client.Client }
+
+// Put implements Target.
+func (c tidelockClient) Put(key string, v []byte) Future {
+	return c.ask(client.Request{Data: putCall(key, v)})
+}
+
+// Get implements Target.
+func (c tidelockClient) Get(key string) Future {
+	return c.ask(client.Request{Kind: core.RequestQuery, Data: appendCall(nil, "get", key, 1)})
+}
+
+func (c tidelockClient) ask(r client.Request) Future {
+	s := newSlot()
+	c.Go(context.Background(), r, func(reply client.Reply, err error) {
+		s.settled <- outcome(core.Reply{Result: core.Result{Value: reply.Value}, Err: err})
+	})
+	return s
+}
