@@ -67,7 +67,7 @@ const reserved = frameHeader + firstFrame
 func (l *Log) room() int64 { return l.active().size - l.end.at - reserved }
 
 func (l *Log) write(batch []core.Update, length int64) error {
-	need := frameRoom(length + l.cleaner.need)
+	need := frameRoom(length) + alignUp(l.cleaner.need) // so that what is left is enough for that
 	if l.room() < need {
 		if err := l.rotate(need); err != nil {
 			return err
