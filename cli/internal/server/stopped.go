@@ -72,7 +72,7 @@ func (s *Stopped) open(fsys vfs.FS, owner identity, dir, aside string) (err erro
 	}
 	m := migration{owner: owner, scratch: s.scratch}
 	path := Place{owner.Store, dir}.path()
-	if _, missing := os.Stat(path); errors.Is(missing, fs.ErrNotExist) {
+	if _, err := os.Stat(path + aside); err == nil {
 		path += aside
 	}
 	if s.Store, err = m.openCopy(owner.Store, path); err != nil {
