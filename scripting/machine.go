@@ -51,6 +51,8 @@ type Machine struct {
 	live    *state.View // of space
 	effects *effects
 	spent   sandbox.Limits // by the last command or query
+	keys    [][]byte       // those of warm
+	text    []byte
 
 	observer func(*core.Entry, []Write) // nil: none
 	recent   recent
@@ -168,6 +170,9 @@ func (m *Machine) Close() error {
 // result a value of package value.
 func (m *Machine) Apply(dst []core.Result, entries []core.Entry) ([]core.Result, error) {
 	for i := range entries {
+		if i%state.MaxWarm == 0 {
+			m.warm(entries[i:])
+		}
 		result, err := m.apply(&entries[i])
 		if err != nil {
 			return dst, err
@@ -176,6 +181,30 @@ func (m *Machine) Apply(dst []core.Result, entries []core.Entry) ([]core.Result,
 	}
 	m.effects.tell()
 	return dst, nil
+}
+
+// minWarm is how many items a collection has to have for warm to be worth its while.
+const minWarm = 10_000
+
+// warm looks at the items that the next commands are likely to write: those of their first
+// arguments, if the script has one collection, and that is large.
+func (m *Machine) warm(entries []core.Entry) {
+	if len(entries) < 2 || !m.space.Large(minWarm) {
+		return
+	}
+	keys := m.keys[:0]
+	text := m.text[:0]
+	for i := range entries[:min(len(entries), state.MaxWarm)] {
+		if c, err := openCall(entries[i].Data); err == nil && c.arguments > 0 {
+			if first, ok := c.r.Text(); ok {
+				from := len(text)
+				text = state.StringKey(text, first)
+				keys = append(keys, text[from:])
+			}
+		}
+	}
+	m.space.Warm(0, keys)
+	m.keys, m.text = keys, text
 }
 
 func (m *Machine) apply(e *core.Entry) (core.Result, error) {

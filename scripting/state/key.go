@@ -23,7 +23,9 @@ func IntegerKey(dst []byte, n int64) []byte {
 }
 
 // StringKey appends the key of a string.
-func StringKey(dst []byte, s string) []byte { return append(append(dst, stringKey), s...) }
+func StringKey[S string | []byte](dst []byte, s S) []byte {
+	return append(append(dst, stringKey), s...)
+}
 
 // SplitKey takes a valid key apart: the string, or the integer if isString is false.
 func SplitKey(key string) (s string, n int64, isString bool) {

@@ -46,6 +46,8 @@ type Space struct {
 	views []uint64     // epochs that views show, ascending; one may stand there twice
 	count atomic.Int32 // len(views); the writer takes no lock while it is zero
 	stale queue        // items with something to forget, by epoch; the writer's alone
+
+	warmth byte // means nothing
 }
 
 type collection struct {
