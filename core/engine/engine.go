@@ -246,7 +246,7 @@ func (e *Engine) Holds() bool {
 			return false
 		}
 	}
-	return len(e.writes) > 0
+	return true
 }
 
 // NextTick returns when Step wants to be called even if nothing happens.
@@ -257,7 +257,7 @@ func (e *Engine) collect(out *Effects) {
 	batch := e.batch + 1
 	for _, g := range e.dirty {
 		g.touched = false
-		if len(e.writes) == 0 || !g.hold() {
+		if !g.hold() {
 			g.propose(out)
 		}
 		for g.raft.Take(&g.out) {

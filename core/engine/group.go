@@ -81,11 +81,12 @@ const (
 	maxHeldBytes = 256 << 10
 )
 
-// hold reports whether a leader's commands are to wait for its write under way. They could travel
-// to the followers beside it, but their own write comes after it in any case, and all that gathers
-// until then makes one message and one write everywhere: the busier a group, the fewer of both.
+// hold reports whether commands are to wait, as they do for a leader's own write under way. They
+// could travel to the followers beside it, but their write comes after it in any case, and all that
+// gathers until then makes one message and one write everywhere: the busier a group, the fewer of
+// both.
 func (g *group) hold() bool {
-	return g.leads() && len(g.batch) < maxHeld && g.batchBytes < maxHeldBytes
+	return g.leads() && g.raft.Writing() && len(g.batch) < maxHeld && g.batchBytes < maxHeldBytes
 }
 
 // propose offers the commands that were gathered to raft.

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/persist/memory"
 )
 
 // writing returns a desk that leads alone and whose write of command 1 is under way.
@@ -112,4 +113,41 @@ func TestCommandsThatWaitAreRefused(t *testing.T) {
 			t.Errorf("got %v and %v, want unknown and closed", n[1].Err, n[2].Err)
 		}
 	})
+}
+
+// TestGroupsDoNotWaitForEachOther: a group whose own write is not under way has nothing to wait for,
+// however busy another is.
+func TestGroupsDoNotWaitForEachOther(t *testing.T) {
+	d := newDesk(t, Config{Node: 1}, 1)
+	other := memory.New()
+	install := core.Update{
+		Group: core.DefaultGroup, Install: &core.SnapshotMeta{Membership: members(1)},
+	}
+	if err := other.Write([]core.Update{install}); err != nil {
+		t.Fatal(err)
+	}
+	state, err := other.State(core.DefaultGroup)
+	if err == nil {
+		err = d.engine.Open(2, state, groupLog{other})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	install.Group = 2
+	if err := d.store.Write([]core.Update{install}); err != nil {
+		t.Fatal(err)
+	}
+	d.until("two leaders", func() bool {
+		s := d.engine.Status()
+		return s[0].Role == "leader" && s[1].Role == "leader" && len(d.engine.writes) == 0
+	})
+	n := notes{}
+	d.ask(n, command(1, 0))
+	d.slow()
+	q := command(2, 0)
+	q.Group = 2
+	d.ask(n, q)
+	if d.slow(); d.proposed() != 1 || d.out.Write[0].Group != 2 {
+		t.Errorf("got %d commands in %+v, want one of group 2", d.proposed(), d.out.Write)
+	}
 }

@@ -49,6 +49,9 @@ func (h *Handler) Freeze(g core.GroupID, done func(Frozen)) {
 	}
 	m := h.machine(g)
 	h.lanes.Go(Lane{Kind: LaneApply, Group: g}, func() func() {
+		if m.failed { // in the middle of something
+			return func() { done(Frozen{Err: core.ErrClosed}) }
+		}
 		snapshot, err := m.sm.Snapshot()
 		f := Frozen{core.SnapshotMeta{Position: m.at, Time: m.time}, snapshot, err}
 		if err != nil {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
+	"os/exec"
 	"runtime"
 	"slices"
 	"sync"
@@ -64,7 +66,7 @@ func TestFrozenStateIsThatOfItsIndex(t *testing.T) {
 			}
 		}
 		if !slices.Equal(j.commands, want) || f.Meta.Membership.String() != "voters=1,2,3" ||
-			f.Meta.Term == 0 || f.Meta.Index > 0 && f.Meta.Time == 0 {
+			f.Meta.Term == 0 || f.Meta.Index > 1 && f.Meta.Time == 0 {
 			t.Fatalf("%+v: got %d commands, want %d", f.Meta, len(j.commands), len(want))
 		}
 	}
@@ -140,3 +142,46 @@ func TestDivergedStateIsNotFrozen(t *testing.T) {
 	w.run(second, "a frozen state", func() bool { return err == nil })
 	w.converge(c)
 }
+
+// TestStateOfAFailedBatchIsNotFrozen: it is one in the middle of something.
+func TestStateOfAFailedBatchIsNotFrozen(t *testing.T) {
+	w := newWorld(t, 1, 1)
+	w.awaitLeader()
+	h := w.hosts[0]
+	h.handler.machine(core.DefaultGroup).failed = true
+	var got []Frozen
+	h.handler.Freeze(core.DefaultGroup, func(f Frozen) { got = append(got, f) })
+	w.run(second, "an answer", func() bool { return len(got) > 0 })
+	if !errors.Is(got[0].Err, core.ErrClosed) || got[0].Snapshot != nil {
+		t.Errorf("got %+v", got[0])
+	}
+}
+
+// TestPanicEndsTheProcess, even if whoever delivers recovers from panics, as HTTP servers do.
+func TestPanicEndsTheProcess(t *testing.T) {
+	const name = "TIDELOCK_TEST_PANIC"
+	if os.Getenv(name) == "" {
+		c := exec.Command(os.Args[0], "-test.run=^TestPanicEndsTheProcess$")
+		c.Env = append(os.Environ(), name+"=1")
+		out, err := c.CombinedOutput()
+		if err == nil || !bytes.Contains(out, []byte("handling events: on purpose")) {
+			t.Errorf("got %v: %s", err, out)
+		}
+		return
+	}
+	nodes := startNodes(t, 1, nil)
+	insist(t, nodes[0], core.Request{Kind: core.RequestCommand, Data: []byte("one")})
+	for {
+		func() {
+			defer func() { _ = recover() }()
+			nodes[0].Submit([]core.Request{{
+				Group: 7, Kind: core.RequestCommand, Caller: panics{},
+			}})
+		}()
+	}
+}
+
+// panics is a caller that cannot be told anything.
+type panics struct{}
+
+func (panics) Replied(uint64, core.Reply) { panic("on purpose") }

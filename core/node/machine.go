@@ -23,6 +23,7 @@ type machine struct {
 	digest    uint64 // as of the newest finished batch
 	stamp     int64  // time, as of then
 
+	failed   bool             // the state is anybody's guess
 	sm       *session.Machine // with the user's machine in it
 	reader   core.Reader      // the user's machine, if it is one
 	at       core.Position    // of the newest entry applied
@@ -134,6 +135,7 @@ func (m *machine) settle() {
 func (m *machine) run() error {
 	for i := range m.running {
 		if err := m.do(&m.running[i]); err != nil {
+			m.failed = true
 			giveUp(m.running[i:])
 			return err
 		}

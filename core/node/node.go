@@ -3,6 +3,7 @@ package node
 import (
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -92,10 +93,26 @@ func (n *Node) run() {
 // attend has the handler look at what is in the mailbox. It does not wait: who has the turn looks
 // again, or leaves it to the loop.
 func (n *Node) attend() {
-	if n.mailbox.news() && n.turn.TryLock() {
-		n.pass()
-		n.release()
+	if !n.mailbox.news() || !n.turn.TryLock() {
+		return
 	}
+	passed := false
+	defer func() {
+		if !passed {
+			abort(recover())
+		}
+	}()
+	n.pass()
+	passed = true
+	n.release()
+}
+
+// abort ends the process. The caller of attend may be one who recovers from panics, such as an HTTP
+// server: the node would then live on, and nobody would ever have the turn again.
+func abort(cause any) {
+	stack := debug.Stack()
+	go func() { panic(fmt.Sprintf("handling events: %v\n%s", cause, stack)) }()
+	select {}
 }
 
 // pass hands the handler what is in the mailbox. The caller has the turn.

@@ -76,8 +76,8 @@ func (r *Raft) promoted(m core.Membership) []core.Member {
 
 // retire steps down once the membership without this replica is committed (Raft §6), and with it
 // all that was proposed: whoever is asked to take over then lacks nothing, so it is elected at
-// once, and nobody's command is in doubt. Until then nothing more can be proposed. The others have
-// been sent the commit index just before; where no quorum answers, the check of the quorum ends it.
+// once, and nobody's command is in doubt. Until then nothing more can be proposed. Where no quorum
+// answers, the check of the quorum ends it.
 func (r *Raft) retire() {
 	if r.voters.Has(r.c.ID) || r.eras[len(r.eras)-1].from > r.commit {
 		return

@@ -161,7 +161,7 @@ func (r *Raft) takeWrite(out *Output) {
 func (r *Raft) takeMessages(out *Output) {
 	s := &r.staged
 	out.Send, s.send = s.send, out.Send
-	if r.writes.Len() > 0 {
+	if r.Writing() {
 		out.AfterWrite, s.after = s.after, out.AfterWrite
 		return
 	}
@@ -169,6 +169,9 @@ func (r *Raft) takeMessages(out *Output) {
 	clear(s.after)
 	s.after = s.after[:0]
 }
+
+// Writing reports whether a write that was handed out is not durable yet.
+func (r *Raft) Writing() bool { return r.writes.Len() > 0 }
 
 // Wrote tells that write seq, and all before it, is durable.
 func (r *Raft) Wrote(seq uint64) {

@@ -164,7 +164,7 @@ func (r *Raft) feed(p *peer) {
 		}
 	}
 	asked := p.beat || p.sentRound < r.reads.round()
-	if asked || r.writes.Len() == 0 && p.behind(r.commit) {
+	if asked || !r.Writing() && p.behind(r.commit) {
 		r.sendAppend(p, nil, asked)
 	}
 }

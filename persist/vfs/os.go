@@ -51,14 +51,15 @@ func (osFS) List(dir string) ([]string, error) {
 }
 
 // MkdirAll syncs the directory above each new one, so that the path as a whole survives, and above
-// one that is there: who made it may have been killed before the sync. One that may not be read has
-// not been written to by us.
+// one that is there: who made it may have been killed before the sync. One that may not be read, or
+// that cannot be synced as on a file system for reading only, has not been written to by us.
 func (o osFS) MkdirAll(dir string) error {
 	above := filepath.Dir(filepath.Clean(dir))
 	_, err := os.Stat(dir)
 	if err == nil {
 		err = o.SyncDir(above)
-		if errors.Is(err, fs.ErrPermission) {
+		if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EINVAL) ||
+			errors.Is(err, errors.ErrUnsupported) {
 			err = nil
 		}
 	}

@@ -3,6 +3,7 @@ package state
 import (
 	"math"
 	"slices"
+	"strings"
 	"sync/atomic"
 )
 
@@ -151,7 +152,7 @@ func (v *View) page(dst []Pair, number int, lo, hi string, n int) ([]Pair, strin
 			return false
 		}
 		if visits++; n == 0 || visits > maxVisit {
-			lo, more = key, n > 0
+			lo, more = strings.Clone(key), n > 0 // its item may be gone when the lock is taken again
 			return false
 		}
 		if val := v.s.shown(at, v.epoch); val != "" {

@@ -64,8 +64,8 @@ func (i *installer) run(ctx context.Context) error {
 		}
 		select {
 		case r := <-answer:
-			if r.Result.Failure != nil {
-				i.log.Error("the local script was refused; it is not tried again", "err", r.Result.Failure)
+			if f := r.Result.Failure; f != nil && f.Code != scripting.Installed {
+				i.log.Error("the local script was refused; it is not tried again", "err", f)
 				continue // another node's may get in
 			}
 			waiting = false
