@@ -115,8 +115,8 @@ func TestCommandsThatWaitAreRefused(t *testing.T) {
 	})
 }
 
-// TestGroupsDoNotWaitForEachOther: a group whose own write is not under way has nothing to wait for,
-// however busy another is.
+// TestGroupsDoNotWaitForEachOther: a group whose own write is not under way has nothing to wait
+// for, however busy another is.
 func TestGroupsDoNotWaitForEachOther(t *testing.T) {
 	d := newDesk(t, Config{Node: 1}, 1)
 	other := memory.New()

@@ -8,13 +8,14 @@ import (
 
 // boundedChecker: a bounded query shows all that had been acknowledged, or no less than the leader
 // had committed by what it told this host, at most as long ago, by the host's clock, as the query
-// allows. Messages may have been long on their way, and come from a leader that is none any more:
-// that is not noticed, and not promised (core.Bounded). A host that leads counts from what others
-// answer it.
+// allows. Messages may have been long on their way, or have waited for a host that stood still, and
+// come from a leader that is none any more: that is not noticed, and not promised (core.Bounded). A
+// host that leads counts from what others answer it.
 type boundedChecker struct {
 	Bystander
 	w        *World
 	told     map[core.NodeID][]heard
+	fresh    map[core.NodeID]int // how many of told, counted from the last, were not looked at yet
 	answered []answered // as in orderChecker
 }
 
@@ -25,11 +26,11 @@ type heard struct {
 }
 
 func newBoundedChecker(w *World) Observer {
-	return &boundedChecker{w: w, told: map[core.NodeID][]heard{}}
+	return &boundedChecker{w: w, told: map[core.NodeID][]heard{}, fresh: map[core.NodeID]int{}}
 }
 
 // Started implements Observer.
-func (c *boundedChecker) Started(h *Host) { delete(c.told, h.ID) }
+func (c *boundedChecker) Started(h *Host) { delete(c.told, h.ID); delete(c.fresh, h.ID) }
 
 // maxTold bounds what is remembered of a host.
 const maxTold = 100_000
@@ -41,6 +42,16 @@ func (c *boundedChecker) Delivered(h *Host, m *core.Message) {
 	}
 	list := c.told[h.ID]
 	c.told[h.ID] = append(list[max(0, len(list)-maxTold):], heard{h.Now(), m.Commit})
+	c.fresh[h.ID]++
+}
+
+// Stepped implements Observer: what has arrived since the last time is heard now.
+func (c *boundedChecker) Stepped(h *Host) {
+	list := c.told[h.ID]
+	for i := max(0, len(list)-c.fresh[h.ID]); i < len(list); i++ {
+		list[i].at = h.Now()
+	}
+	c.fresh[h.ID] = 0
 }
 
 // Ended implements Observer.
