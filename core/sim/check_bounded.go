@@ -16,7 +16,7 @@ type boundedChecker struct {
 	w        *World
 	told     map[core.NodeID][]heard
 	fresh    map[core.NodeID]int // how many of told, counted from the last, were not looked at yet
-	answered []answered // as in orderChecker
+	answered []answered          // as in orderChecker
 }
 
 // heard is what a host heard: at which instant of its clock, and what was committed.
