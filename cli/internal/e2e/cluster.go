@@ -19,6 +19,7 @@ type Cluster struct {
 	Dir      string
 	programs *Programs
 	nodes    []*Node
+	born     bool // all nodes that run have been given the beginning of the log
 }
 
 // Node is one node of a Cluster, running or not.
@@ -151,7 +152,10 @@ func (c *Cluster) Status(t *testing.T) map[core.NodeID]core.GroupStatus {
 	return found
 }
 
-// Leader waits until a node leads that the majority of all nodes follows, and returns its id.
+// Leader waits until a node leads that the majority of all nodes follows, and returns its id. The
+// first time, it also waits until every node that answers has the beginning of the log: a node that
+// has nothing gives no vote to one that has something, lest it has lost its disk, so a group cannot
+// spare its leader before that.
 func (c *Cluster) Leader(t *testing.T) core.NodeID {
 	t.Helper()
 	var leader core.NodeID
@@ -160,10 +164,13 @@ func (c *Cluster) Leader(t *testing.T) core.NodeID {
 		found := c.Status(t)
 		for _, g := range found {
 			followers[g.Leader]++
+			if g.AppliedIndex == 0 && !c.born {
+				return false
+			}
 		}
 		for id, g := range found {
 			if g.Role == "leader" && 2*followers[id] > len(c.nodes) {
-				leader = id
+				leader, c.born = id, true
 				return true
 			}
 		}
