@@ -76,8 +76,8 @@ func (g *group) leads() bool { return g.raft.Role() == raft.Leader }
 const (
 	// proposeChunk bounds how many entries are offered to raft at once.
 	proposeChunk = 256
-	// maxHeld and maxHeldBytes bound the commands that wait for a write under way.
-	maxHeld      = 512
+	// MaxHeld and maxHeldBytes bound the commands that wait for a write under way.
+	MaxHeld      = 512
 	maxHeldBytes = 256 << 10
 )
 
@@ -86,7 +86,7 @@ const (
 // gathers until then makes one message and one write everywhere: the busier a group, the fewer of
 // both.
 func (g *group) hold() bool {
-	return g.leads() && g.raft.Writing() && len(g.batch) < maxHeld && g.batchBytes < maxHeldBytes
+	return g.leads() && g.raft.Writing() && len(g.batch) < MaxHeld && g.batchBytes < maxHeldBytes
 }
 
 // propose offers the commands that were gathered to raft.

@@ -60,7 +60,7 @@ func TestCommandsGatherDuringAWrite(t *testing.T) {
 // TestOnlySoManyCommandsWait: many, or large ones, go beside the write.
 func TestOnlySoManyCommandsWait(t *testing.T) {
 	for name, c := range map[string]struct{ count, size int }{
-		"many": {maxHeld, 0}, "large": {2, maxHeldBytes / 2},
+		"many": {MaxHeld, 0}, "large": {2, maxHeldBytes / 2},
 	} {
 		n := notes{}
 		d := writing(t, n)

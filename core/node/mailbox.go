@@ -106,15 +106,12 @@ func (b *mailbox) take(events *engine.Events, done []func()) []func() {
 	return done
 }
 
-// maxQuiet is how many commands may wait quietly.
-const maxQuiet = 512
-
 // news reports whether the handler has something to look at.
 func (b *mailbox) news() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e := &b.events
-	requests := len(e.Requests) > 0 && (!b.quiet || b.urgent || len(e.Requests) >= maxQuiet)
+	requests := len(e.Requests) > 0 && (!b.quiet || b.urgent || len(e.Requests) >= engine.MaxHeld)
 	return requests || len(e.Messages)+len(e.Unreachable)+len(b.done) > 0
 }
 
