@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"hash/crc32"
 	"math"
 	"strings"
 	"time"
@@ -21,7 +20,7 @@ func newLinearizableChecker(w *World) Observer { return &linearizableChecker{w: 
 
 // decidingTime bounds the search for one register. A search that is not over by then has found
 // nothing wrong; the checkers that do look inside do not depend on it.
-const decidingTime = 20 * time.Second
+const decidingTime = 3 * time.Second
 
 // observed is what the client of an operation saw.
 type observed struct {
@@ -41,7 +40,7 @@ func (c *linearizableChecker) Checkpoint() {
 		if !ok || op.Fate == Refused || stale || !modelled(op) {
 			continue
 		}
-		seen := porcupine.Operation{ClientId: op.Client, Input: asked, Call: int64(op.Call),
+		seen := porcupine.Operation{ClientId: op.Client, Input: &asked, Call: int64(op.Call),
 			Output: observed{op.Fate == Acked, op.told()}, Return: int64(op.Return)}
 		if op.maybe() {
 			seen.Return = math.MaxInt64
@@ -66,17 +65,56 @@ func modelled(op *Operation) bool {
 	return op.Fate != Acked || f == nil || f.Code == "conflict"
 }
 
-// oneRegister is a register as porcupine sees it.
+// searched is a register as porcupine sees it. The search takes the same steps over and over, so
+// values are numbered, and each step is worked out once.
+type searched struct {
+	values  []string
+	numbers map[string]int // of values
+	steps   map[step]stepped
+}
+
+// step is a call, which is one of a history, on the value with a number.
+type step struct {
+	was   int
+	asked *call
+}
+
+type stepped struct {
+	now  int
+	told string
+}
+
+// oneRegister is a model for one search.
 func oneRegister() porcupine.Model {
+	r := &searched{numbers: map[string]int{}, steps: map[step]stepped{}}
+	first := r.number(nothing)
 	return porcupine.Model{
-		Init: func() any { return nothing },
+		Init: func() any { return first },
 		Step: func(state, input, output any) (bool, any) {
-			now, told := input.(call).on(state.(string))
-			seen := output.(observed)
-			return !seen.known || seen.told == told, now
+			s, seen := r.step(step{state.(int), input.(*call)}), output.(observed)
+			return !seen.known || seen.told == s.told, s.now
 		},
-		Hash: func(state any) uint64 { return uint64(crc32.ChecksumIEEE([]byte(state.(string)))) },
+		Hash: func(state any) uint64 { return uint64(state.(int)) },
 	}
+}
+
+func (r *searched) number(value string) int {
+	n, ok := r.numbers[value]
+	if !ok {
+		n = len(r.values)
+		r.values, r.numbers[value] = append(r.values, value), n
+	}
+	return n
+}
+
+func (r *searched) step(s step) stepped {
+	after, ok := r.steps[s]
+	if !ok {
+		now, told := s.asked.on(r.values[s.was])
+		after = stepped{r.number(now), told}
+		r.steps[s] = after
+	}
+	return after
 }
 
 // withoutUnseen leaves out writes of unknown outcome whose value nobody saw: they may stand at the
@@ -85,7 +123,7 @@ func oneRegister() porcupine.Model {
 func withoutUnseen(list []porcupine.Operation) []porcupine.Operation {
 	seen := map[string]bool{}
 	for i := range list {
-		asked := list[i].Input.(call)
+		asked := list[i].Input.(*call)
 		switch asked.name {
 		case "get":
 			seen[list[i].Output.(observed).told] = true
@@ -101,7 +139,7 @@ func withoutUnseen(list []porcupine.Operation) []porcupine.Operation {
 	}
 	kept := list[:0:0]
 	for i := range list {
-		asked := list[i].Input.(call)
+		asked := list[i].Input.(*call)
 		unseen := !list[i].Output.(observed).known &&
 			(asked.name == "put" && !seen[encoded(asked.args[1])] ||
 				asked.name == "cas" && !seen[encoded(asked.args[2])])
