@@ -7,7 +7,7 @@ PROGRAMS := raft-node raft-client tidelock
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := build
-.PHONY: build test race differential sim mutants chaos churn lint e2e matrix bench compare cluster status demo stop clean help
+.PHONY: build test race differential sim mutants chaos churn scale lint e2e matrix bench compare compare-recovery budget cluster status demo stop clean help
 
 build: ## build raft-node, raft-client and tidelock (the default)
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o . $(PROGRAMS:%=./cli/%)
@@ -41,6 +41,9 @@ chaos: ## five real nodes, twenty clients, everything breaks: FOR=10m SEED=numbe
 churn: ## add, kill, replace, move and remove nodes under 64 clients, and measure: HOLD=3s of calm
 	go run ./cli/internal/churn -hold $(or $(HOLD),3s)
 
+scale: ## measure with more and more nodes, keys, connections, groups, into docs/performance.md: PARTS=
+	go run ./cli/internal/scale -docs docs/performance.md $(if $(PARTS),-parts $(PARTS))
+
 lint: ## gofmt, go vet, staticcheck
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
 	go vet ./...
@@ -52,6 +55,13 @@ bench: ## run the benchmarks of the packages
 compare: ## measure other systems beside this one, into docs/performance.md: TIME=of each
 	cd examples/compare && go run . run -docs ../../docs/performance.md -image ../../docs/compare.svg \
 		-duration $(or $(TIME),1s) -dir $(or $(DIR),/var/tmp)
+
+compare-recovery: ## the same for deaths, snapshots and restarts, ten minutes: SYSTEMS=with,commas
+	cd examples/compare && go run . recover -docs ../../docs/performance.md \
+		-systems '$(SYSTEMS)' -dir $(or $(DIR),/var/tmp)
+
+budget: ## tell where the processor time of a write goes, into docs/performance.md
+	cd examples/compare && go run . budget -docs ../../docs/performance.md
 
 cluster: build ## start three nodes in the background; data, logs and pids are under ./cluster
 	examples/cluster.sh start
@@ -69,4 +79,4 @@ clean: ## remove the programs
 	rm -f $(PROGRAMS)
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -49,6 +49,14 @@ type View interface {
 	Release() // called exactly once
 }
 
+// BatchView is a View that answers queries at less cost when it is given many at once.
+type BatchView interface {
+	View
+	// QueryAll tells answered what Query would answer to the Data of each request, by its place among
+	// them, in order and as soon as it is known.
+	QueryAll(requests []Request, answered func(i int, r Result))
+}
+
 // Digester is a StateMachine that can name its state in 64 bits: equal states have equal digests
 // whatever their history, and different ones almost never do. Digests of replicas are compared, so
 // that one whose state has diverged is found; zero is not compared.

@@ -136,14 +136,18 @@ type Quarantine struct {
 	Restored    bool     `json:"restored"`    // it applies again, and has yet to be proved right
 }
 
-// MemberStatus describes a member of a group as one replica sees it. Match and Next are known to
-// the leader only.
+// MemberStatus describes a member of a group as one replica sees it. What is known to the leader
+// only: State, Alive, Barred, Match and Next.
 type MemberStatus struct {
-	ID    NodeID `json:"id"`
-	Addr  Addr   `json:"addr"`
-	Role  string `json:"role"` // voter, learner, joining (a learner that will vote), outgoing
-	State string `json:"state,omitempty"`
-	Alive bool   `json:"alive,omitempty"` // it answered lately
-	Match Index  `json:"match,omitempty"`
-	Next  Index  `json:"next,omitempty"`
+	ID   NodeID `json:"id"`
+	Addr Addr   `json:"addr"`
+	Role string `json:"role"` // voter, learner, joining (a learner that will vote), outgoing
+	// Outgoing says that it counts in the half of a joint membership that is being left, whatever it
+	// is in the other: a voter of both halves is a voter that is Outgoing.
+	Outgoing bool   `json:"outgoing,omitempty"`
+	State    string `json:"state,omitempty"`
+	Alive    bool   `json:"alive,omitempty"`  // it answered lately
+	Barred   bool   `json:"barred,omitempty"` // it says that it may not lead
+	Match    Index  `json:"match,omitempty"`
+	Next     Index  `json:"next,omitempty"`
 }

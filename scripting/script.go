@@ -26,6 +26,7 @@ type script struct {
 	version           int
 	collections       []collection
 	commands, queries map[string]*lua.LFunction
+	lookups           map[string]int // of queries: see findLookups
 	invariant         *lua.LFunction
 	migrate, revert   *lua.LFunction // take a version; revert is called rollback by scripts
 
@@ -43,6 +44,7 @@ type script struct {
 	single  []byte // the key under which a state.value stands
 	nothing []byte // the result of a call that returns nothing
 	last    []byte // the result before this one; read-only
+	room    []byte // for results of lookups
 }
 
 // collection is a declared state.map or state.value.
@@ -60,7 +62,11 @@ func load(p *sandbox.Program) (*script, error) {
 	if result == nil {
 		return nil, err
 	}
-	return s, sandbox.Join(append(sandbox.Problems(err), sandbox.Problems(s.define(p, result))...))
+	err = sandbox.Join(append(sandbox.Problems(err), sandbox.Problems(s.define(p, result))...))
+	if err == nil {
+		s.findLookups()
+	}
+	return s, err
 }
 
 // newScript makes an interpreter that has not loaded anything.

@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/tidelock-raft/tidelock/cli/internal/exit"
+	"github.com/tidelock-raft/tidelock/cli/internal/program"
 	"github.com/tidelock-raft/tidelock/cli/internal/remote"
 	"github.com/tidelock-raft/tidelock/cli/internal/server"
 	"github.com/tidelock-raft/tidelock/core"
@@ -65,8 +66,8 @@ func New(env remote.Env) *cli.Command {
 					"its digest, or answers a query. " + where +
 					"  tidelock log replay data/node1\n" +
 					"  tidelock log replay data/node1 --to 120 --query get x",
-				Flags: flags(append(machine, to, &cli.StringFlag{Name: "query",
-					Usage: "answer this `QUERY` of the machine; arguments stand behind DIR"})...),
+				Flags: append(machine, to, program.OutputFlag(), &cli.StringFlag{Name: "query",
+					Usage: "answer this `QUERY` of the machine; arguments stand behind DIR"}),
 				Action: action(env, 1, remote.Any, replay),
 			},
 			{
@@ -89,8 +90,8 @@ func flags(own ...cli.Flag) []cli.Flag { return append(remote.Flags(), own...) }
 // history is a log to be looked at.
 type history interface {
 	State() (core.State, error)
-	// Entries returns the first of the entries lo to hi, both included: one at least.
-	Entries(lo, hi core.Index) ([]core.Entry, error)
+	// Entries appends the first of the entries lo … hi-1 to dst: one at least.
+	Entries(dst []core.Entry, lo, hi core.Index) ([]core.Entry, error)
 	// Body is that of the snapshot in State.
 	Body(m core.SnapshotMeta) (io.ReadCloser, error)
 }
@@ -98,7 +99,11 @@ type history interface {
 // action checks what all commands have in common, opens the log, and runs a command on it.
 func action(env remote.Env, least, most int, run func(Options, history) error) cli.ActionFunc {
 	return func(c *cli.Context) error {
-		common, err := remote.Parse(env, c, least, most)
+		parse, local := remote.Parse, most == remote.Any || c.NArg() == most
+		if local {
+			parse = remote.ParseLocal
+		}
+		common, err := parse(env, c, least, most)
 		if err != nil {
 			return err
 		}
@@ -107,11 +112,11 @@ func action(env remote.Env, least, most int, run func(Options, history) error) c
 			Last: c.Uint64("last"), Machine: server.Choice{Name: c.String("machine")},
 			Query: c.String("query"), Collection: c.String("collection"), Args: c.Args().Slice(),
 		}
-		if n := len(o.Args); n == most || most == remote.Any {
+		if local {
 			o.Dir, o.Args = o.Args[0], o.Args[1:]
 		}
 		switch {
-		case o.Dir != "" && common.Target != "":
+		case local && program.Said(c, "target"):
 			return exit.Usagef("--target is a running node, and %s is a directory", o.Dir)
 		case c.Command.Name == "replay" && o.Query == "" && len(o.Args) > 0:
 			return exit.Usagef("log replay: arguments are those of a --query, and there is none")
@@ -119,7 +124,7 @@ func action(env remote.Env, least, most int, run func(Options, history) error) c
 			return exit.Usagef("--from %d is beyond --to %d", o.From, o.To)
 		case o.Last > 0 && o.From > 0:
 			return exit.Usagef("--from says which entry is the first, and so does --last; say one")
-		case o.Dir != "":
+		case local:
 			return look(o, run)
 		}
 		return ask(c.Context, o, run)
@@ -167,8 +172,8 @@ const pageBytes = 1 << 20
 func (s stopped) State() (core.State, error) { return s.Store.State(core.DefaultGroup) }
 
 // Entries implements history.
-func (s stopped) Entries(lo, hi core.Index) ([]core.Entry, error) {
-	return s.Store.Entries(nil, core.DefaultGroup, lo, hi+1, pageBytes)
+func (s stopped) Entries(dst []core.Entry, lo, hi core.Index) ([]core.Entry, error) {
+	return s.Store.Entries(dst, core.DefaultGroup, lo, hi, pageBytes)
 }
 
 // Body implements history.

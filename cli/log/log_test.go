@@ -233,6 +233,32 @@ func TestCommandsTellWhatTheLogHolds(t *testing.T) {
 	}
 }
 
+// TestDirectoryIsReadWhateverTheEnvironmentSaysOfNodes: it is for the commands that ask one.
+func TestDirectoryIsReadWhateverTheEnvironmentSaysOfNodes(t *testing.T) {
+	dir := dataDir(t, 0)
+	t.Setenv("RAFT_TARGET", "2")
+	t.Setenv("RAFT_ENDPOINTS", "1=h:1")
+	for _, c := range []struct {
+		line string
+		code exit.Code
+		want string
+	}{
+		{"log show DIR --last 1", exit.OK, "put z 3"},
+		{"log replay DIR", exit.OK, "index=7"},
+		{"log blame DIR x", exit.OK, "del x"},
+		{"log show DIR --target 2", exit.Usage, "DIR is a directory"},
+		{"log show -- --target=2", exit.Usage, "is no data directory"},
+		{"log show", exit.Usage, "no endpoint of node 2 is known"},
+		{"log replay DIR --target 2", exit.Usage, "there is no flag --target of log replay; there " +
+			"are: --machine, --output, --query, --to"},
+	} {
+		code, out := run(dir, c.line)
+		if code != c.code || !strings.Contains(collapse(out), c.want) {
+			t.Errorf("%s: got code %d, %s\nwant code %d, %s", c.line, code, out, c.code, c.want)
+		}
+	}
+}
+
 // TestReplayIsTheSameFromASnapshot holds for every place where a snapshot may have been taken, and
 // for every entry behind it.
 func TestReplayIsTheSameFromASnapshot(t *testing.T) {

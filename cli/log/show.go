@@ -16,17 +16,13 @@ import (
 
 // each calls f with the entries lo to hi, both included.
 func each(h history, lo, hi core.Index, f func(e *core.Entry) error) error {
-	for at := lo; at <= hi; {
-		page, err := h.Entries(at, hi)
+	for e, err := range core.EachEntry(lo, hi+1, h.Entries) {
+		if err == nil {
+			err = f(e)
+		}
 		if err != nil {
-			return fmt.Errorf("read entries from %d on: %w", at, err)
+			return err
 		}
-		for i := range page {
-			if err := f(&page[i]); err != nil {
-				return err
-			}
-		}
-		at = page[len(page)-1].Index + 1
 	}
 	return nil
 }

@@ -39,6 +39,7 @@ func flags() []cli.Flag {
 			"`ADDRESS` to listen on for peers; with several transports a list, TRANSPORT://host:port"),
 		text("advertise", "", "listen", "`ADDRESS` where peers find this node"),
 		text("api-listen", "", "bind, 8100 plus id", "`ADDRESS` to listen on for clients"),
+		number("api-connections", 0, "16384", "`NUMBER` of clients that may be connected"),
 		text("peer-apis", "", "their host, 8100 plus id",
 			"where peers listen for clients, `LIST` of id=host:port"),
 		text("transport", server.DefaultTransport, "", "`PLUGIN` that carries messages, or a list: "+

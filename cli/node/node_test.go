@@ -63,6 +63,7 @@ func TestFlagsBecomeAConfig(t *testing.T) {
 
 	got, code, text = run(t, "--id 1 --peers 2,3=h:7 --peer-apis 2=h:8 --data d --cluster c "+
 		"--bind 0.0.0.0 --base-port 1000 --listen l:1 --advertise a:2 --api-listen i:3 --seed 9 "+
+		"--api-connections 8 "+
 		"--tick 1ms --heartbeat 2ms --election 30ms --snapshot-entries 5 --snapshot-bytes 1KiB "+
 		"--trace-rpc --procs 4 --transport memory --store memory --script s.lua "+
 		"--transport.memory.network n --machine.lua.readers=2 --store.wal.segment 1MiB")
@@ -72,7 +73,8 @@ func TestFlagsBecomeAConfig(t *testing.T) {
 	check(t, got, server.Config{
 		ID: 1, Peers: []server.Peer{{ID: 2, API: "h:8"}, {ID: 3, Addr: "h:7"}}, Dir: "d",
 		Cluster: "c", Bind: "0.0.0.0", BasePort: 1000, Listen: "l:1", Advertise: "a:2",
-		APIListen: "i:3", Seed: 9, Tick: time.Millisecond, Heartbeat: 2 * time.Millisecond,
+		APIListen: "i:3", APIConnections: 8,
+		Seed: 9, Tick: time.Millisecond, Heartbeat: 2 * time.Millisecond,
 		Election: 30 * time.Millisecond, SnapshotEntries: 5, SnapshotBytes: 1024,
 		TraceRPC: true, Procs: 4,
 		Transports: []server.Choice{

@@ -12,8 +12,8 @@ import (
 	"github.com/tidelock-raft/tidelock/core/sim"
 )
 
-// garbage is the collector's aim, in percent of what is in use: a world is small and makes a lot that
-// goes with it, and collecting at the usual 100 took a third of the time.
+// garbage is the collector's aim, in percent of what is in use: a world is small and makes a lot
+// that goes with it, and collecting at the usual 100 took a third of the time.
 const garbage = 800
 
 var errFailed = errors.New("sim")

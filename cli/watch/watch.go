@@ -32,9 +32,9 @@ const (
 	pageSize = 1000
 	// rest is the time between questions while the log grows without events of the topic.
 	rest = 20 * time.Millisecond
-	// rouse is the time between reminders to all nodes that somebody wants to know of keys, and how
+	// reminder is the time between reminders to all nodes that somebody wants to know of keys, and how
 	// long one may take.
-	rouse = time.Second
+	reminder = time.Second
 	// patience is how often a node is asked that has kept nothing so far.
 	patience = 10
 )
@@ -130,7 +130,8 @@ func run(ctx context.Context, o Options) error {
 	var reminding sync.WaitGroup
 	defer reminding.Wait()
 	defer cancel()
-	if o.Query == changes {
+	if o.Query == changes && o.Target == "" {
+		w.rouse(ctx)
 		reminding.Go(func() { w.remind(following) }) // ended by cancel
 	}
 	if err := w.follow(ctx); err != nil && ctx.Err() == nil {
@@ -189,23 +190,43 @@ func (w *watcher) follow(ctx context.Context) error {
 	return nil
 }
 
-// remind has every node keep changes of keys, so that any can go on where another stopped.
-func (w *watcher) remind(ctx context.Context) {
+// rouse has every node keep changes of keys, so that any can go on where another stopped. When it
+// returns they do, but for those that do not answer. Only then may a watcher look where the cluster
+// stands: of what came in between, a node that was roused later would know nothing.
+func (w *watcher) rouse(ctx context.Context) {
 	nothing, err := scripting.EncodeCall(changes, nil, 0, 0)
-	if err != nil || w.options.Target != "" {
+	if err != nil {
 		return
 	}
-	ticker := time.NewTicker(rouse)
+	ctx, cancel := context.WithTimeout(ctx, reminder)
+	defer cancel()
+	var asking sync.WaitGroup
+	for _, e := range w.options.Endpoints {
+		asking.Go(func() { // ends within the reminder
+			for range patience {
+				v, err := w.session.QueryOf(ctx, e.Address, nothing)
+				if err != nil {
+					return // who does not answer keeps nothing
+				}
+				if p, err := read(v); err != nil || p.first > 0 {
+					return
+				}
+			}
+		})
+	}
+	asking.Wait()
+}
+
+// remind rouses the nodes again and again, for they forget, and some were not there.
+func (w *watcher) remind(ctx context.Context) {
+	ticker := time.NewTicker(reminder)
 	defer ticker.Stop()
-	for ctx.Err() == nil {
-		for _, e := range w.options.Endpoints {
-			asking, cancel := context.WithTimeout(ctx, rouse)
-			_ = w.session.QueryOf(asking, e.Address, nothing) // who does not answer keeps nothing
-			cancel()
-		}
+	for {
 		select {
 		case <-ctx.Done():
+			return
 		case <-ticker.C:
+			w.rouse(ctx)
 		}
 	}
 }

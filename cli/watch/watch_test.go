@@ -7,7 +7,10 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -36,10 +39,12 @@ type replicas struct {
 	events        []scripting.Event // all that ever were
 	happen        func(r *replicas) error
 	asked         []client.Request
+	client        remote.Client // that commands are given
 }
 
 func newReplicas(t *testing.T) *replicas {
 	r := &replicas{t: t}
+	r.client = r
 	for i := range r.nodes {
 		m, err := scripting.New(scripting.Source{Name: "e.lua", Text: []byte(emitter)},
 			scripting.Config{Readers: 1})
@@ -111,7 +116,7 @@ func (r *replicas) watch(words ...string) ([]line, exit.Code) {
 	var out, text strings.Builder
 	s := program.Streams{In: strings.NewReader(""), Out: &out, Err: &text}
 	env := remote.Env{Streams: s, Connect: func(client.Config) (remote.Client, error) {
-		return r, nil
+		return r.client, nil
 	}}
 	root := &cli.Command{Name: "prog", Subcommands: []*cli.Command{New(env)}}
 	code := program.Run(context.Background(), s, root, append([]string{"prog", "watch"}, words...))
@@ -368,6 +373,46 @@ func TestWatchOfKeysPrintsEveryChange(t *testing.T) {
 	if printed != len(want) {
 		t.Errorf("%d changes were printed or lost, want %d", printed, len(want))
 	}
+}
+
+// far is replicas that are asked over a slow network, each by its own endpoint.
+type far struct {
+	*replicas
+	mu sync.Mutex
+}
+
+func (f *far) Do(ctx context.Context, q client.Request) (client.Reply, error) {
+	node := 0
+	if q.Target != "" {
+		<-time.After(10 * time.Millisecond)
+		node = int(q.Target[len(q.Target)-1] - '1')
+	} else if q.Level == core.Stale {
+		node = 1
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.call("put", fmt.Sprint("a", len(f.log)), "x")
+	f.apply(1, f.applied[0])
+	result := f.nodes[node].Query(q.Data)
+	return client.Reply{Value: result.Value, Index: f.applied[node]}, ctx.Err()
+}
+
+// TestWatchOfKeysLosesNothingAsItBegins writes before each answer, and has the first pages come
+// from a node that takes a while to hear that somebody watches.
+func TestWatchOfKeysLosesNothingAsItBegins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &far{replicas: newReplicas(t)}
+		f.client = f
+		lines, code := f.watch("--keys", "a", "--count", "20", "--endpoints", "1=h:1,2=h:2")
+		if code != exit.OK || len(lines) != 20 {
+			t.Fatalf("got code %d, %+v", code, lines)
+		}
+		for i, l := range lines {
+			if l.Lost != nil || l.Index != lines[0].Index+core.Index(i) {
+				t.Fatalf("line %d: got %+v, want the change behind %+v", i, l, lines[max(0, i-1)])
+			}
+		}
+	})
 }
 
 func TestWatchRefuses(t *testing.T) {

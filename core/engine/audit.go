@@ -31,6 +31,7 @@ type audit struct {
 	silence     int        // ticks since the last ruling
 	quiet       int        // ticks since entries were handed out
 	told        int        // ticks since an operator was told of a difference
+	tail        tail
 }
 
 // checkpoint is an index at which all replicas look at their state.

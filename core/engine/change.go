@@ -24,6 +24,7 @@ const (
 	codePending = "pending"     // another one is under way
 	codeUnsafe  = "unsafe"      // it is not done unless forced
 	codeRemains = "no_takeover" // the node did not take over in time
+	codeBarred  = "barred"      // the node may not lead: it is in quarantine, or its disk is sick
 )
 
 // changeAsked begins a change of membership, or says why not.

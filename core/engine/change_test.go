@@ -278,6 +278,26 @@ func TestTransferIsAnswered(t *testing.T) {
 	}
 }
 
+// TestTransferToABarredNodeIsRefused at once and in words of its own.
+func TestTransferToABarredNodeIsRefused(t *testing.T) {
+	p := newPool(t, Config{}, 1, 2, 3)
+	leader := p.lead()
+	to := leader.engine.config.Node%3 + 1
+	p.desk(to).engine.groups[0].raft.Bar(true, false)
+	p.sleep(120)
+	n := notes{}
+	leader.ask(n, core.Request{Kind: core.RequestTransfer, Data: encoded(t, core.Transfer{To: to})})
+	p.step()
+	want := fmt.Sprintf("barred: node %d says that it may not lead: it is in quarantine, or its disk "+
+		"is sick", to)
+	if len(n) != 1 || said(n[0]) != want {
+		t.Errorf("got %v, want %s", n, want)
+	}
+	if m := leader.engine.Status()[0].Members[to-1]; !m.Barred || !leader.leads() {
+		t.Errorf("got %+v", m)
+	}
+}
+
 // TestCommandsAreBusyDuringATransfer refuses clearly what comes while leadership is handed over.
 func TestCommandsAreBusyDuringATransfer(t *testing.T) {
 	p := newPool(t, Config{}, 1, 2, 3)

@@ -7,6 +7,12 @@ import (
 	"github.com/tidelock-raft/tidelock/core/raft"
 )
 
+// Defaults of a Config.
+const (
+	MaxMessageBytes = 2 << 20                 // Raft.MaxMessageBytes
+	MaxCommandBytes = MaxMessageBytes - 1<<10 // the largest that fits a message
+)
+
 // Config says how an engine behaves. The zero value of a field means its default.
 type Config struct {
 	// Node is this node's id. Required.
@@ -30,9 +36,11 @@ type Config struct {
 	SnapshotEntries int
 	SnapshotBytes   int64
 
-	// TailEntries is how many entries before a snapshot stay in the log for followers that lag a
-	// little. Default 10,000; negative: none.
+	// TailEntries and TailBytes say how much before a snapshot stays in the log for followers that lag
+	// a little: so many entries, or bytes of them if that is less, up to a checkpoint more. Defaults:
+	// 10,000, negative: none; and 64 MiB.
 	TailEntries int
+	TailBytes   int64
 
 	// DigestEvery is the distance of checkpoints, in entries: at each index that it divides all
 	// replicas note the digest of their state, to be compared. The same on every node. Default 256.
@@ -49,8 +57,8 @@ type Config struct {
 	// promise, and so no leases.
 	ClockDriftPPM int
 
-	// MaxCommandBytes bounds the data of one command. Default 2 MiB minus 1 KiB, the largest that
-	// fits a message.
+	// MaxCommandBytes bounds the data of one command. Default 2 MiB minus 1 KiB, or what fits a
+	// message of Raft.MaxMessageBytes.
 	MaxCommandBytes int
 
 	// Admit says why a leader must keep a request out of the log: that is the answer. Nil: it may
@@ -73,9 +81,10 @@ func (c Config) withDefaults() Config {
 	c.SnapshotEntries = cmp.Or(c.SnapshotEntries, 1_000_000)
 	c.SnapshotBytes = cmp.Or(c.SnapshotBytes, 64<<20)
 	c.TailEntries = cmp.Or(c.TailEntries, 10_000)
+	c.TailBytes = cmp.Or(c.TailBytes, 64<<20)
 	c.DigestEvery = cmp.Or(c.DigestEvery, 256)
 	c.DigestTicks = cmp.Or(c.DigestTicks, 100)
-	c.Raft.MaxMessageBytes = cmp.Or(c.Raft.MaxMessageBytes, 2<<20)
+	c.Raft.MaxMessageBytes = cmp.Or(c.Raft.MaxMessageBytes, MaxMessageBytes)
 	c.MaxCommandBytes = cmp.Or(c.MaxCommandBytes, c.Raft.MaxMessageBytes-1<<10)
 	c.MaxForwards = cmp.Or(c.MaxForwards, 16_384)
 	c.ForwardTicks = cmp.Or(c.ForwardTicks, 1_000)

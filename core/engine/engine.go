@@ -98,6 +98,11 @@ func (e *Engine) Step(now core.Instant, in *Events, out *Effects) {
 			g.noted(&in.Noted[i], out)
 		}
 	}
+	for _, s := range in.Served {
+		if g := e.touched(s.Group); g != nil {
+			g.serving -= s.Queries
+		}
+	}
 	e.snapshots(in)
 	e.unreachable(in, out)
 	e.requests(in, out)
@@ -249,6 +254,17 @@ func (e *Engine) Holds() bool {
 	return true
 }
 
+// Asks reports whether linearizable queries for any group would only be gathered until the question
+// under way is answered.
+func (e *Engine) Asks() bool {
+	for _, g := range e.groups {
+		if !g.gathers() {
+			return false
+		}
+	}
+	return true
+}
+
 // NextTick returns when Step wants to be called even if nothing happens.
 func (e *Engine) NextTick() core.Instant { return e.lastTick + core.Instant(e.config.Tick) }
 
@@ -260,6 +276,7 @@ func (e *Engine) collect(out *Effects) {
 		if !g.hold() {
 			g.propose(out)
 		}
+		e.question(g, out)
 		for g.raft.Take(&g.out) {
 			if g.out.HasWrite {
 				e.batch = batch

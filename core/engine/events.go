@@ -9,6 +9,7 @@ type Events struct {
 	Messages    []core.Message // from peers, in order of arrival
 	Requests    []core.Request // from clients
 	Applied     []Applied
+	Served      []Served
 	Noted       []Noted
 	Saved       []Saved
 	Lost        []Lost
@@ -23,7 +24,8 @@ func (e *Events) Reset() {
 	clear(e.Noted)
 	*e = Events{
 		Messages: e.Messages[:0], Requests: e.Requests[:0], Applied: e.Applied[:0],
-		Noted: e.Noted[:0], Saved: e.Saved[:0], Lost: e.Lost[:0], Unreachable: e.Unreachable[:0],
+		Served: e.Served[:0], Noted: e.Noted[:0], Saved: e.Saved[:0], Lost: e.Lost[:0],
+		Unreachable: e.Unreachable[:0],
 	}
 }
 
@@ -32,6 +34,12 @@ type Applied struct {
 	Group    core.GroupID
 	Restores uint64 // how often its state was replaced by Work so far
 	Index    core.Index
+}
+
+// Served says that so many of the queries that were handed to a group's machine are answered.
+type Served struct {
+	Group   core.GroupID
+	Queries int
 }
 
 // Noted says which state a group's machine was in (Work.Note).
@@ -102,6 +110,18 @@ type Work struct {
 	Leader  core.NodeID        // as known now, for the replies to Queries
 	Note    bool               // tell the digest of the state by Events.Noted
 	Save    bool               // take a snapshot; Events.Saved tells how that ended
+}
+
+// Join takes next's queries along if both are nothing but queries for one group's machine, and
+// reports whether it did.
+func (w *Work) Join(next *Work) bool {
+	joined := len(w.Queries) > 0 && len(next.Queries) > 0 && w.Group == next.Group &&
+		w.Leader == next.Leader && !w.Note && !w.Save
+	if joined {
+		w.Queries = append(w.Queries, next.Queries...)
+		w.Note, w.Save = next.Note, next.Save
+	}
+	return joined
 }
 
 // Call is a command on its way: whom to tell what became of the entry at Position.

@@ -16,7 +16,8 @@ import (
 //  1. batch and batchCalls have the same length, batchBytes is their size; between Steps they
 //     hold what a leader has yet to propose.
 //  2. calls ascends by index; all of it lies above handed, the newest entry given to the machine.
-//  3. asked ascends by token. ready holds reads that wait for handed to reach their index.
+//  3. asked ascends by token; raft has confirmed all but the newest of it. ready holds reads that
+//     wait for handed to reach their index.
 type group struct {
 	id      core.GroupID
 	node    core.NodeID // this one
@@ -42,9 +43,11 @@ type group struct {
 	handed     core.Index
 	repeats    repeats // of what other members passed on
 
-	query []core.Request // linearizable queries of this Step
-	asked ring.Ring[read]
-	ready []read
+	gathered []core.Request // queries for the next question
+	usual    int            // how many of them the newest question was about
+	serving  int            // queries that were handed to the machine and are not answered yet
+	asked    ring.Ring[read]
+	ready    []read
 
 	fresh freshness
 
@@ -355,9 +358,7 @@ func (g *group) release(out *Effects) {
 			})...)
 			due = slices.DeleteFunc(due, g.early)
 		}
-		if len(due) > 0 {
-			g.ask(due, out)
-		}
+		g.ask(due, out)
 	}
 	clear(g.ready[len(kept):])
 	g.ready = kept
@@ -369,7 +370,23 @@ func (g *group) release(out *Effects) {
 // early reports whether the machine is not as far as a query demands.
 func (g *group) early(q core.Request) bool { return q.AtLeast > g.handed }
 
-// ask hands queries to the machine.
+// ask hands queries to the machine, together with those before them if nothing comes between. The
+// slice is the machine's from here on.
 func (g *group) ask(queries []core.Request, out *Effects) {
+	if len(queries) == 0 || g.join(queries, out) {
+		return
+	}
+	g.serving += len(queries)
 	out.Work = append(out.Work, Work{Group: g.id, Queries: queries, Leader: g.raft.Leader()})
+}
+
+// join adds queries to those that are handed to the machine just now, and reports whether there are
+// any.
+func (g *group) join(queries []core.Request, out *Effects) bool {
+	next, n := Work{Group: g.id, Queries: queries, Leader: g.raft.Leader()}, len(out.Work)
+	if n == 0 || !out.Work[n-1].Join(&next) {
+		return false
+	}
+	g.serving += len(queries)
+	return true
 }

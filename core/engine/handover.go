@@ -31,6 +31,9 @@ func (g *group) transferAsked(data []byte, c Call, out *Effects) {
 		return
 	}
 	switch err := g.raft.Transfer(transfer.To); {
+	case errors.Is(err, raft.ErrBarred):
+		g.fail(&c, codeBarred, fmt.Sprintf("node %d says that it may not lead: it is in quarantine, or "+
+			"its disk is sick", transfer.To), out)
 	case errors.Is(err, raft.ErrTransfer):
 		g.fail(&c, codeInvalid, err.Error(), out)
 	case err != nil:

@@ -67,7 +67,10 @@ func (g *group) refuseReads(err error, out *Effects) {
 			g.answer(r.requests[i].Caller, r.requests[i].Token, err, out)
 		}
 	}
-	g.ready = nil
+	for i := range g.gathered {
+		g.answer(g.gathered[i].Caller, g.gathered[i].Token, err, out)
+	}
+	g.ready, g.gathered = nil, nil
 }
 
 // restored notes that the machine is given another state, of which nothing is known yet.
@@ -75,6 +78,7 @@ func (g *group) restored() {
 	g.restores++
 	a := &g.audit
 	a.checkpoints, a.newest, a.heard, a.ordered, a.quiet = nil, 0, 0, g.handed, 0
+	a.tail = tail{}
 	if g.sound() {
 		return
 	}

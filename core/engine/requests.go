@@ -25,7 +25,7 @@ func (e *Engine) requests(in *Events, out *Effects) {
 		case q.Local && !g.leads() && (q.Kind != core.RequestQuery || !byItself(q.Level)):
 			g.answer(q.Caller, q.Token, &core.NotLeaderError{Leader: g.raft.Leader()}, out)
 		case q.Kind == core.RequestQuery:
-			g.query = append(g.query, *q)
+			e.query(g, in.Requests[i:i+1], out)
 		case len(q.Data) > e.config.MaxCommandBytes:
 			g.answer(q.Caller, q.Token, core.ErrTooLarge, out)
 		case g.leads(), q.Kind == 0: // which is none, and would arrive as a command
@@ -33,9 +33,6 @@ func (e *Engine) requests(in *Events, out *Effects) {
 		default:
 			e.forward(g, q, out)
 		}
-	}
-	for _, g := range e.dirty {
-		e.reads(g, out)
 	}
 }
 
@@ -76,42 +73,50 @@ func (g *group) command(kind core.EntryKind, data []byte, wall int64, c Call) {
 	g.batchBytes += len(data)
 }
 
-// reads hands the queries of this Step to the machine that need nobody's consent, and lets all
-// others share one read index.
-func (e *Engine) reads(g *group, out *Effects) {
-	if len(g.query) == 0 {
-		return
-	}
-	var fresh, now []core.Request
-	for _, q := range g.query {
-		index, ok := g.consent(&q, e.now)
-		switch index = max(index, q.AtLeast); {
-		case !ok && q.Local && !g.leads():
-			g.answer(q.Caller, q.Token, &core.NotLeaderError{Leader: g.raft.Leader()}, out)
-		case !ok:
-			fresh = append(fresh, q)
-		case index > g.handed:
-			g.park(read{index: index, requests: []core.Request{q}}, out)
-		default:
-			now = append(now, q)
+// maxGathered bounds the queries of a group that wait for the next question.
+const maxGathered = 65_536
+
+// query hands a query to the machine if it needs nobody's consent, or puts it to those for which
+// raft will be asked together.
+func (e *Engine) query(g *group, one []core.Request, out *Effects) {
+	q := &one[0]
+	index, ok := g.consent(q, e.now)
+	switch index = max(index, q.AtLeast); {
+	case !ok && q.Local && !g.leads():
+		g.answer(q.Caller, q.Token, &core.NotLeaderError{Leader: g.raft.Leader()}, out)
+	case !ok && len(g.gathered) >= maxGathered:
+		g.answer(q.Caller, q.Token, core.ErrBusy, out)
+	case !ok:
+		if g.gathered == nil {
+			g.gathered = make([]core.Request, 0, g.usual)
 		}
+		g.gathered = append(g.gathered, *q)
+	case index > g.handed:
+		g.park(read{index: index, requests: []core.Request{*q}}, out)
+	case !g.join(one, out):
+		g.ask([]core.Request{*q}, out)
 	}
-	clear(g.query)
-	g.query = g.query[:0]
-	if len(now) > 0 {
-		g.ask(now, out)
-	}
-	if len(fresh) == 0 {
+}
+
+// gathers reports whether queries are to wait for more of them: a question is under way, or the
+// machine still has so much to answer that they would wait there.
+func (g *group) gathers() bool { return g.raft.Reading() || g.serving > len(g.gathered) }
+
+// question has raft confirm, by one read, the queries that have gathered, once it has confirmed
+// those before them.
+func (e *Engine) question(g *group, out *Effects) {
+	if len(g.gathered) == 0 || g.gathers() {
 		return
 	}
-	token := e.token()
+	requests, token := g.gathered, e.token()
+	g.gathered, g.usual = nil, len(requests)
 	if err := g.raft.Read(token); err != nil {
-		for i := range fresh {
-			g.answer(fresh[i].Caller, fresh[i].Token, err, out)
+		for i := range requests {
+			g.answer(requests[i].Caller, requests[i].Token, err, out)
 		}
 		return
 	}
-	g.asked.Push(read{token: token, requests: fresh})
+	g.asked.Push(read{token: token, requests: requests})
 }
 
 // consent returns the index that the state has to have for a query, if this replica can tell by

@@ -102,6 +102,9 @@ func (d *desk) work(w Work) {
 	for _, q := range w.Queries {
 		q.Caller.Replied(q.Token, core.Reply{Leader: w.Leader})
 	}
+	if n := len(w.Queries); n > 0 {
+		d.in.Served = append(d.in.Served, Served{Group: w.Group, Queries: n})
+	}
 }
 
 // take returns the messages sent since the last take that are of a kind.

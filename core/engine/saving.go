@@ -33,10 +33,11 @@ func (g *group) save() {
 // check makes the newest entry handed to the machine, with w or before, a checkpoint.
 func (g *group) check(w Work) Work {
 	w.Note, g.audit.ordered = true, g.handed
+	g.audit.tail.mark(g.handed, g.sinceBytes, g.config)
 	if g.saving.wanted && g.saving.at == 0 {
 		w.Save = true
 		g.saving = saving{at: g.handed, trusted: g.saving.trusted}
-		g.sinceEntries, g.sinceBytes = 0, 0
+		g.sinceEntries, g.sinceBytes, g.audit.tail.counted = 0, 0, 0
 	}
 	return w
 }
@@ -84,10 +85,7 @@ func (g *group) settle() {
 func (g *group) record(meta core.SnapshotMeta) {
 	g.snapshotSize = meta.Size
 	meta.Membership = g.raft.MembershipAt(meta.Index)
-	compact := core.Index(0)
-	if tail := core.Index(g.config.TailEntries); meta.Index > tail {
-		compact = meta.Index - tail
-	}
+	compact := g.audit.tail.before(meta.Index, g.config)
 	if err := g.raft.Snapshotted(meta, compact); err != nil && !errors.Is(err, raft.ErrOutdated) {
 		g.err = fmt.Errorf("record snapshot: %w", err)
 	}

@@ -20,9 +20,13 @@ func (g *group) status() core.GroupStatus {
 		Quarantined: g.quarantine,
 	}
 	for _, p := range s.Peers {
-		m := core.MemberStatus{ID: p.ID, Addr: p.Member.Addr, Role: roleName(p.Member.Role)}
+		m := core.MemberStatus{
+			ID: p.ID, Addr: p.Member.Addr, Role: roleName(p.Member.Role),
+			Outgoing: p.Member.Role&core.Outgoing != 0,
+		}
 		if g.leads() && p.ID != g.node {
-			m.State, m.Match, m.Next, m.Alive = p.State.String(), p.Match, p.Next, p.Active
+			m.State, m.Match, m.Next = p.State.String(), p.Match, p.Next
+			m.Alive, m.Barred = p.Active, p.Barred
 		}
 		status.Members = append(status.Members, m)
 	}

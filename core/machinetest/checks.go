@@ -11,39 +11,31 @@ import (
 
 // checkDeterministic carries the commands out one by one, some at a time, and all at once.
 func checkDeterministic(b *bench) error {
-	entries := b.entries()
-	one, want, err := b.after(entries, 1)
-	if err != nil {
-		return err
-	}
-	first, err := state(one)
-	for _, atOnce := range []int{1, 7, len(entries)} {
+	for _, atOnce := range []int{1, 7, len(b.Commands)} {
+		m, err := b.open()
 		if err != nil {
 			return err
 		}
-		var m core.StateMachine
-		var got []core.Result
-		if m, got, err = b.after(entries, atOnce); err != nil {
+		got, err := apply(m, b.entries(), atOnce)
+		if err != nil {
 			return err
 		}
-		for i := range min(len(got), len(want)) {
-			if !equal(got[i], want[i]) {
+		for i := range min(len(got), len(b.results)) {
+			if !equal(got[i], b.results[i]) {
 				return fmt.Errorf("command %d: got %s, want %s as the first time", i, show(got[i]),
-					show(want[i]))
+					show(b.results[i]))
 			}
 		}
-		err = same(fmt.Sprintf("commands in batches of %d", atOnce), m, first)
+		if err := same(fmt.Sprintf("commands in batches of %d", atOnce), m, b.state); err != nil {
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
 func checkResults(b *bench) error {
-	m, err := b.open()
-	if err != nil {
-		return err
-	}
 	mark := core.Result{Value: []byte("mark")}
-	got, err := m.Apply([]core.Result{mark}, b.entries())
+	got, err := b.machine.Apply([]core.Result{mark}, b.rest)
 	switch {
 	case err != nil:
 		return err
@@ -56,33 +48,28 @@ func checkResults(b *bench) error {
 }
 
 func checkReadOnly(b *bench) error {
-	entries := b.entries()
-	for i := range entries {
-		entries[i].Data = bytes.Clone(entries[i].Data)
+	for i := range b.rest {
+		b.rest[i].Data = bytes.Clone(b.rest[i].Data)
 	}
-	if _, _, err := b.after(entries, 7); err != nil {
+	if _, err := apply(b.machine, b.rest, 7); err != nil {
 		return err
 	}
-	for i := range entries {
-		if !bytes.Equal(entries[i].Data, b.Commands[i]) {
-			return fmt.Errorf("command %d is %.60q by now, was %.60q", i, entries[i].Data, b.Commands[i])
+	for i, e := range b.rest {
+		if !bytes.Equal(e.Data, b.Commands[i]) {
+			return fmt.Errorf("command %d is %.60q by now, was %.60q", i, e.Data, b.Commands[i])
 		}
 	}
 	return nil
 }
 
 func checkFailures(b *bench) error {
-	m, err := b.open()
-	if err != nil {
-		return err
-	}
 	failed := 0
-	for i, e := range b.entries() {
-		before, err := state(m)
+	for i, e := range b.rest {
+		before, err := state(b.machine)
 		if err != nil {
 			return err
 		}
-		results, err := apply(m, []core.Entry{e}, 1)
+		results, err := apply(b.machine, []core.Entry{e}, 1)
 		if err != nil {
 			return err
 		}
@@ -91,7 +78,7 @@ func checkFailures(b *bench) error {
 		}
 		failed++
 		what := fmt.Sprintf("command %d failed (%s)", i, show(results[0]))
-		if err := same(what, m, before); err != nil {
+		if err := same(what, b.machine, before); err != nil {
 			return err
 		}
 	}
@@ -104,10 +91,6 @@ func checkFailures(b *bench) error {
 // checkNonsense sends what no client means: beginnings of commands, commands with flipped bits, and
 // bytes of all kinds.
 func checkNonsense(b *bench) error {
-	m, _, err := b.after(b.entries(), 7)
-	if err != nil {
-		return err
-	}
 	nonsense := [][]byte{nil, {0}, {255}, bytes.Repeat([]byte{0x91}, 5000), []byte("nonsense")}
 	for i, c := range b.Commands[:min(len(b.Commands), 20)] {
 		flipped := bytes.Clone(c)
@@ -117,119 +100,88 @@ func checkNonsense(b *bench) error {
 		nonsense = append(nonsense, c[:len(c)/2], flipped)
 	}
 	for i, data := range nonsense {
-		if _, err := apply(m, []core.Entry{entry(len(b.Commands)+i, data)}, 1); err != nil {
+		e := entry(len(b.Commands)+i, data)
+		if _, err := apply(b.machine, []core.Entry{e}, 1); err != nil {
 			return fmt.Errorf("command %.60q: %w", data, err)
 		}
-		m.Query(data)
+		b.machine.Query(data)
 	}
 	return nil
 }
 
 func checkQueries(b *bench) error {
-	m, _, err := b.after(b.entries(), 7)
-	if err != nil {
-		return err
-	}
-	before, err := state(m)
-	if err != nil {
-		return err
-	}
 	for i, q := range append(b.Queries, b.Commands...) {
-		if first, second := m.Query(q), m.Query(q); !equal(first, second) {
+		if first, second := b.machine.Query(q), b.machine.Query(q); !equal(first, second) {
 			return fmt.Errorf("query %d: got %s, then %s", i, show(first), show(second))
 		}
 	}
-	return same("after queries", m, before)
-}
-
-// halves returns a machine that has carried out the first half of the commands, and the rest.
-func (b *bench) halves() (m core.StateMachine, rest []core.Entry, err error) {
-	entries := b.entries()
-	n := len(entries) / 2
-	m, _, err = b.after(entries[:n], 7)
-	return m, entries[n:], err
+	return same("after queries", b.machine, b.state)
 }
 
 func checkFrozen(b *bench) error {
-	m, rest, err := b.halves()
-	if err != nil {
-		return err
-	}
-	want, err := state(m)
-	if err != nil {
-		return err
-	}
-	s, err := m.Snapshot()
+	s, err := b.machine.Snapshot()
 	if err != nil {
 		return err
 	}
 	defer s.Release()
-	if _, err := apply(m, rest, 1); err != nil {
+	if _, err := apply(b.machine, b.rest, 1); err != nil {
 		return err
 	}
+	return b.holds(s, "commands that came after the snapshot show in it")
+}
+
+func checkBeside(b *bench) error {
+	s, err := b.machine.Snapshot()
+	if err != nil {
+		return err
+	}
+	return b.beside(func() error {
+		defer s.Release()
+		return b.holds(s, "commands that were carried out beside WriteTo show in it")
+	})
+}
+
+// holds reports otherwise if a snapshot does not hold the state that the machine began with.
+func (b *bench) holds(s core.Snapshot, otherwise string) error {
 	got, err := written(s)
-	if err == nil && !bytes.Equal(got, want) {
-		err = errors.New("commands that came after the snapshot show in it")
+	if err == nil && !bytes.Equal(got, b.state) {
+		err = errors.New(otherwise)
 	}
 	return err
 }
 
-func checkBeside(b *bench) error {
-	m, rest, err := b.halves()
-	if err != nil {
-		return err
-	}
-	want, err := state(m)
-	if err != nil {
-		return err
-	}
-	s, err := m.Snapshot()
-	if err != nil {
-		return err
-	}
-	var got []byte
+// beside does something in a goroutine of its own while the machine carries out the rest.
+func (b *bench) beside(do func() error) error {
 	var failed error
-	var writing sync.WaitGroup
-	writing.Go(func() { // ended by itself
-		got, failed = written(s)
-		s.Release()
-	})
-	_, err = apply(m, rest, 1)
-	writing.Wait()
-	if err = errors.Join(err, failed); err == nil && !bytes.Equal(got, want) {
-		err = errors.New("commands that were carried out beside WriteTo show in it")
-	}
-	return err
+	var doing sync.WaitGroup
+	doing.Go(func() { failed = do() }) // ended by itself
+	_, err := apply(b.machine, b.rest, 1)
+	doing.Wait()
+	return errors.Join(err, failed)
 }
 
 // checkEqualStates compares a machine that has carried out everything with one that was restored
 // half-way.
 func checkEqualStates(b *bench) error {
-	replayed, _, err := b.after(b.entries(), 7)
+	restored, err := b.copy()
 	if err != nil {
 		return err
 	}
-	want, err := state(replayed)
-	if err != nil {
-		return err
+	for _, m := range []core.StateMachine{b.machine, restored} {
+		if _, err := apply(m, b.rest, 1); err != nil {
+			return err
+		}
 	}
-	half, rest, err := b.halves()
+	want, err := state(b.machine)
 	if err != nil {
-		return err
-	}
-	restored, err := b.copyOf(half)
-	if err != nil {
-		return err
-	}
-	if _, err := apply(restored, rest, 1); err != nil {
 		return err
 	}
 	return same("restored half-way", restored, want)
 }
 
-// copyOf opens a machine and restores in it the state of another.
-func (b *bench) copyOf(m core.StateMachine) (core.StateMachine, error) {
-	body, err := state(m)
+// copy opens a machine and restores in it the state of the bench's own, as it is by now.
+func (b *bench) copy() (core.StateMachine, error) {
+	body, err := state(b.machine)
 	if err != nil {
 		return nil, err
 	}
@@ -248,107 +200,100 @@ func restore(m core.StateMachine, body []byte) error {
 }
 
 func checkRestoreReplaces(b *bench) error {
-	half, _, err := b.halves()
-	if err != nil {
+	if _, err := apply(b.machine, b.rest, 7); err != nil {
 		return err
 	}
-	want, err := state(half)
-	if err != nil {
+	if err := restore(b.machine, b.state); err != nil {
 		return err
 	}
-	used, _, err := b.after(b.entries(), 7)
-	if err != nil {
-		return err
-	}
-	if err := restore(used, want); err != nil {
-		return err
-	}
-	return same("restored in a machine with a state", used, want)
+	return same("restored in a machine with a state", b.machine, b.state)
 }
 
 // damages is how many places of a snapshot are damaged.
 const damages = 64
 
 func checkRestoreRefuses(b *bench) error {
-	m, _, err := b.after(b.entries(), 7)
-	if err != nil {
-		return err
-	}
-	sound, err := state(m)
-	if err != nil {
-		return err
-	}
-	bad := [][]byte{append(bytes.Clone(sound), 0), bytes.Repeat([]byte{0xff}, 4096)}
-	for i := 0; i < len(sound); i += 1 + len(sound)/damages {
-		flipped := bytes.Clone(sound)
+	bad := [][]byte{append(bytes.Clone(b.state), 0), bytes.Repeat([]byte{0xff}, 4096)}
+	for i := 0; i < len(b.state); i += 1 + len(b.state)/damages {
+		flipped := bytes.Clone(b.state)
 		flipped[i] ^= 0x10
-		bad = append(bad, sound[:i], flipped)
+		bad = append(bad, b.state[:i], flipped)
 	}
 	for _, body := range bad {
-		err := m.Restore(bytes.NewReader(body))
+		err := b.machine.Restore(bytes.NewReader(body))
 		if err == nil { // then it has to be what a Snapshot writes
-			err = same("damage was accepted", m, body)
+			err = same("damage was accepted", b.machine, body)
 		} else if errors.Is(err, core.ErrCorrupt) {
 			err = nil
 		}
 		if err != nil {
 			return fmt.Errorf("%.60q: %w", body, err)
 		}
-		if err := restore(m, sound); err != nil {
+		if err := restore(b.machine, b.state); err != nil {
 			return fmt.Errorf("after a Restore that failed: %w", err)
 		}
 	}
-	return same("restored after damage", m, sound)
+	return same("restored after damage", b.machine, b.state)
 }
 
 func checkView(b *bench) error {
-	m, rest, err := b.halves()
-	if err != nil {
-		return err
-	}
-	reader, ok := m.(core.Reader)
+	reader, ok := b.machine.(core.Reader)
 	if !ok {
 		return fmt.Errorf("%w: it is no core.Reader", ErrNotApplicable)
 	}
 	var want []core.Result
 	for _, q := range b.Queries {
-		want = append(want, m.Query(q))
+		want = append(want, reader.Query(q))
 	}
 	view, err := reader.View()
 	if err != nil {
 		return err
 	}
-	var failed error
-	var asking sync.WaitGroup
-	asking.Go(func() { // ended by itself
+	return b.beside(func() error {
 		defer view.Release()
 		for i, q := range b.Queries {
 			if got := view.Query(q); !equal(got, want[i]) {
-				failed = fmt.Errorf("query %d of a view: got %s, want %s", i, show(got), show(want[i]))
+				return fmt.Errorf("query %d of a view: got %s, want %s", i, show(got), show(want[i]))
 			}
 		}
+		return b.queryAll(view, want)
 	})
-	_, err = apply(m, rest, 1)
-	asking.Wait()
-	return errors.Join(err, failed)
+}
+
+// queryAll compares what a view answers to many queries at once, if it can.
+func (b *bench) queryAll(view core.View, want []core.Result) (err error) {
+	all, ok := view.(core.BatchView)
+	if !ok {
+		return nil
+	}
+	requests, next := make([]core.Request, len(b.Queries)), 0
+	for i, q := range b.Queries {
+		requests[i].Data = q
+	}
+	all.QueryAll(requests, func(i int, got core.Result) {
+		if err == nil && (i != next || !equal(got, want[i])) {
+			err = fmt.Errorf("answer %d of many is to query %d: got %s", next, i, show(got))
+		}
+		next++
+	})
+	if err == nil && next != len(want) {
+		err = fmt.Errorf("%d answers to %d queries at once", next, len(want))
+	}
+	return err
 }
 
 // checkDigest takes the digest after each command: it tells the states apart that snapshots do.
 func checkDigest(b *bench) error {
-	m, err := b.open()
-	if err != nil {
-		return err
-	}
-	d, ok := m.(core.Digester)
+	d, ok := b.machine.(core.Digester)
 	if !ok {
 		return fmt.Errorf("%w: it is no core.Digester", ErrNotApplicable)
 	}
 	digests, states := map[string]uint64{}, map[uint64]string{}
-	for i, e := range b.entries() {
-		if _, err := apply(m, []core.Entry{e}, 1); err != nil {
+	for i, e := range b.rest {
+		if _, err := apply(d, []core.Entry{e}, 1); err != nil {
 			return err
 		}
-		body, err := state(m)
+		body, err := state(d)
 		if err != nil {
 			return err
 		}
@@ -361,7 +306,7 @@ func checkDigest(b *bench) error {
 		}
 		digests[held], states[digest] = digest, held
 	}
-	restored, err := b.copyOf(m)
+	restored, err := b.copy()
 	if err != nil {
 		return err
 	}

@@ -29,8 +29,18 @@ type Subject struct {
 type Check struct {
 	Name string
 	Rule string // the sentence of core/machine.go
+	from stage
 	run  func(*bench) error
 }
+
+// stage is how many halves of the commands the machine has carried out when a check begins.
+type stage int
+
+const (
+	fresh stage = iota
+	half
+	full
+)
 
 // ErrNotApplicable is returned by Verify for what the machine does not offer or the commands do not
 // bring about.
@@ -40,27 +50,27 @@ var ErrNotApplicable = errors.New("machinetest: the check does not apply to this
 func Checks() []Check {
 	return []Check{
 		{"Deterministic", "A StateMachine is a deterministic automaton over commands.",
-			checkDeterministic},
-		{"Results", "Apply appends one Result for each to dst.", checkResults},
-		{"ReadOnly", "Entry.Data is read-only.", checkReadOnly},
+			full, checkDeterministic},
+		{"Results", "Apply appends one Result for each to dst.", fresh, checkResults},
+		{"ReadOnly", "Entry.Data is read-only.", fresh, checkReadOnly},
 		{"FailureLeavesNoTrace", "A command that fails in the machine's own terms is a Result with a " +
-			"Failure and leaves no trace in the state.", checkFailures},
+			"Failure and leaves no trace in the state.", fresh, checkFailures},
 		{"Nonsense", "An error means that this replica cannot go on: nothing that a client may send " +
-			"brings it about.", checkNonsense},
-		{"QueryReads", "Query answers a read-only request from the state as it is.", checkQueries},
+			"brings it about.", full, checkNonsense},
+		{"QueryReads", "Query answers a read-only request from the state as it is.", full, checkQueries},
 		{"SnapshotIsFrozen", "Snapshot returns at once with the state as it is; later commands do not " +
-			"show in it.", checkFrozen},
+			"show in it.", half, checkFrozen},
 		{"SnapshotBesideApply", "What WriteTo of a Snapshot does may run beside all of them.",
-			checkBeside},
-		{"EqualStates", "Equal states give equal bytes, whatever the history.", checkEqualStates},
+			half, checkBeside},
+		{"EqualStates", "Equal states give equal bytes, whatever the history.", half, checkEqualStates},
 		{"RestoreReplaces", "Restore replaces the whole state by what a Snapshot wrote.",
-			checkRestoreReplaces},
+			half, checkRestoreReplaces},
 		{"RestoreRefuses", "ErrCorrupt for bytes that no Snapshot wrote; the machine is then unusable " +
-			"until a Restore succeeds.", checkRestoreRefuses},
+			"until a Restore succeeds.", full, checkRestoreRefuses},
 		{"View", "View returns at once with the state as it is, to be queried from another goroutine.",
-			checkView},
+			half, checkView},
 		{"Digest", "Equal states have equal digests whatever their history, and different ones almost " +
-			"never do.", checkDigest},
+			"never do.", fresh, checkDigest},
 	}
 }
 
@@ -81,7 +91,10 @@ func Run(t *testing.T, s Subject) {
 // ErrNotApplicable.
 func (s Subject) Verify(c Check) error {
 	b := &bench{Subject: s}
-	err := c.run(b)
+	err := b.begin(c.from)
+	if err == nil {
+		err = c.run(b)
+	}
 	for _, m := range b.opened {
 		err = errors.Join(err, m.Close())
 	}
@@ -91,10 +104,28 @@ func (s Subject) Verify(c Check) error {
 	return err
 }
 
-// bench holds the machines of one check.
+// bench is what one check works with: a machine, and what it is to go on with.
 type bench struct {
 	Subject
-	opened []core.StateMachine
+	machine core.StateMachine
+	state   []byte        // of machine when the check began, as the bytes of a snapshot
+	results []core.Result // of what it had carried out by then
+	rest    []core.Entry  // that it had not
+	opened  []core.StateMachine
+}
+
+// begin brings the machine to where a check begins.
+func (b *bench) begin(from stage) (err error) {
+	if b.machine, err = b.open(); err != nil {
+		return err
+	}
+	entries := b.entries()
+	n := len(entries) * int(from) / int(full)
+	b.rest = entries[n:]
+	if b.results, err = apply(b.machine, entries[:n], 7); err == nil {
+		b.state, err = state(b.machine)
+	}
+	return err
 }
 
 func (b *bench) open() (core.StateMachine, error) {
@@ -122,16 +153,7 @@ func entry(i int, data []byte) core.Entry {
 	}
 }
 
-// after opens a machine and lets it carry out entries, so many at a time.
-func (b *bench) after(entries []core.Entry, atOnce int) (core.StateMachine, []core.Result, error) {
-	m, err := b.open()
-	if err != nil {
-		return nil, nil, err
-	}
-	results, err := apply(m, entries, atOnce)
-	return m, results, err
-}
-
+// apply lets a machine carry out entries, so many at a time.
 func apply(m core.StateMachine, entries []core.Entry, atOnce int) ([]core.Result, error) {
 	var results []core.Result
 	for len(entries) > 0 {

@@ -154,7 +154,7 @@ func (l *ledger) View() (core.View, error) {
 	if l.flaw == "View" {
 		return view{l, l.calls}, nil
 	}
-	return view{&ledger{counts: maps.Clone(l.counts)}, 0}, nil
+	return view{&ledger{flaw: l.flaw, counts: maps.Clone(l.counts)}, 0}, nil
 }
 
 type view struct {
@@ -169,7 +169,32 @@ func (v view) Query(request []byte) core.Result {
 	return v.ledger.Query(request)
 }
 
+// QueryAll implements core.BatchView.
+func (v view) QueryAll(requests []core.Request, answered func(int, core.Result)) {
+	for i := range requests {
+		switch v.flaw {
+		case "another's answer":
+			answered(i, core.Result{Value: []byte("another's")})
+		case "no answer":
+		case "disorder":
+			answered(len(requests)-i, v.Query(requests[i].Data))
+		default:
+			answered(i, v.Query(requests[i].Data))
+		}
+	}
+}
+
 func (view) Release() {}
+
+func TestViewsThatAnswerManyAtOnceAreChecked(t *testing.T) {
+	for _, flaw := range []string{"another's answer", "no answer", "disorder"} {
+		for _, c := range machinetest.Checks() {
+			if err := subject(flaw).Verify(c); (err != nil) != (c.Name == "View") {
+				t.Errorf("%s: %s: got %v", flaw, c.Name, err)
+			}
+		}
+	}
+}
 
 func (l *ledger) Digest() uint64 {
 	hash := fnv.New64a()

@@ -16,11 +16,15 @@ func (w window) Replied(uint64, core.Reply) { w <- struct{}{} }
 // network aside: handlers, lanes, mailboxes and raft.
 func BenchmarkCommit(b *testing.B) {
 	for _, inFlight := range []int{1, 64, 1024} {
-		b.Run(fmt.Sprint(inFlight), func(b *testing.B) { benchmarkCommit(b, inFlight) })
+		b.Run(fmt.Sprint(inFlight), func(b *testing.B) {
+			benchmarkRequests(b, inFlight, core.Request{
+				Kind: core.RequestCommand, Data: make([]byte, 128),
+			})
+		})
 	}
 }
 
-func benchmarkCommit(b *testing.B, inFlight int) {
+func benchmarkRequests(b *testing.B, inFlight int, q core.Request) {
 	t := &testing.T{}
 	nodes := startNodes(t, 3, func(c *Config) {
 		c.Machine = func(core.GroupID) (core.StateMachine, error) { return nothing{newJournal()}, nil }
@@ -36,9 +40,7 @@ func benchmarkCommit(b *testing.B, inFlight int) {
 	for range inFlight {
 		done <- struct{}{}
 	}
-	q := core.Request{
-		Group: core.DefaultGroup, Kind: core.RequestCommand, Data: make([]byte, 128), Caller: done,
-	}
+	q.Group, q.Caller = core.DefaultGroup, done
 	b.ReportAllocs()
 	b.ResetTimer()
 	for range b.N {

@@ -40,6 +40,9 @@ type Config struct {
 	// machine; more are answered core.ErrBusy. Default 65,536.
 	MaxRequests int
 
+	// MaxRequestBytes bounds the data of the requests that wait for the handler. Default 256 MiB.
+	MaxRequestBytes int
+
 	// MaxMessages and MaxMessageBytes bound the peers' messages that wait for the handler; more are
 	// refused to the transport. Defaults: 65,536 and 256 MiB.
 	MaxMessages     int
@@ -53,7 +56,7 @@ type Config struct {
 	HungDisk int64
 
 	// QueryLanes is how many queries may run beside each other and beside Apply, for machines that
-	// are a core.Reader. Default 2.
+	// are a core.Reader. Default 2, or for New the number of processors if that is more.
 	QueryLanes int
 }
 
@@ -80,6 +83,7 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.MaxRequests = cmp.Or(c.MaxRequests, 65_536)
 	c.MaxMessages = cmp.Or(c.MaxMessages, 65_536)
+	c.MaxRequestBytes = cmp.Or(c.MaxRequestBytes, 256<<20)
 	c.MaxMessageBytes = cmp.Or(c.MaxMessageBytes, 256<<20)
 	c.ChunkBytes = cmp.Or(c.ChunkBytes, ChunkBytes)
 	c.HungDisk = cmp.Or(c.HungDisk, 2e9)

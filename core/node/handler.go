@@ -69,8 +69,11 @@ func (h *Handler) Err() error { return h.err }
 // NextTick returns when Handle wants to be called even if nothing happens.
 func (h *Handler) NextTick() core.Instant { return h.engine.NextTick() }
 
-// Gathers reports whether commands that came now would only wait for the write under way.
-func (h *Handler) Gathers() bool { return h.disk.busy && h.engine.Holds() }
+// Gathers reports whether commands that came now would only wait for the write under way, and
+// linearizable queries for the round of confirmation under way.
+func (h *Handler) Gathers() (commands, queries bool) {
+	return h.disk.busy && h.engine.Holds(), h.engine.Asks()
+}
 
 // Handle takes in what has happened: first what jobs gave back, then events, to which it adds.
 func (h *Handler) Handle(done []func(), events *engine.Events) {
@@ -88,6 +91,7 @@ func (h *Handler) Handle(done []func(), events *engine.Events) {
 	events.Wrote = h.back.Wrote
 	events.Messages = append(events.Messages, h.back.Messages...)
 	events.Applied = append(events.Applied, h.back.Applied...)
+	events.Served = append(events.Served, h.back.Served...)
 	events.Noted = append(events.Noted, h.back.Noted...)
 	events.Saved = append(events.Saved, h.back.Saved...)
 	events.Lost = append(events.Lost, h.back.Lost...)

@@ -10,21 +10,42 @@ import (
 // mailbox gathers what happens until the handler looks. Everything in it is bounded, except what
 // jobs give back, of which there is one for each job.
 type mailbox struct {
-	maxRequests, maxMessages, maxBytes int
+	maxRequests, maxRequestBytes, maxMessages, maxBytes int
 
 	mu     sync.Mutex
 	closed bool
+	asked  int // bytes of requests
 	bytes  int // of messages
 	events engine.Events
 	done   []func()
-	quiet  bool          // commands are no news: they would only wait for the write under way
-	urgent bool          // there is more than commands among the requests
+	waits  urgency       // what there is among the requests
+	quiet  urgency       // what would only wait, for the write or the round of confirmation under way
 	wake   chan struct{} // holds one element while there is something for the loop to look at
+}
+
+// urgency is a set of kinds of request, by what they may have to wait for.
+type urgency uint8
+
+const (
+	commands urgency = 1 << iota
+	linearizable
+	urgent
+)
+
+func urgencyOf(q *core.Request) urgency {
+	switch {
+	case q.Kind == core.RequestCommand, q.Kind == core.RequestSession:
+		return commands
+	case q.Kind == core.RequestQuery && q.Level == core.Linearizable:
+		return linearizable
+	}
+	return urgent
 }
 
 func newMailbox(c Config) *mailbox {
 	return &mailbox{
-		maxRequests: c.MaxRequests, maxMessages: c.MaxMessages, maxBytes: c.MaxMessageBytes,
+		maxRequests: c.MaxRequests, maxRequestBytes: c.MaxRequestBytes,
+		maxMessages: c.MaxMessages, maxBytes: c.MaxMessageBytes,
 		wake: make(chan struct{}, 1),
 	}
 }
@@ -43,12 +64,15 @@ func (b *mailbox) requests(requests []core.Request) (n int, closed bool) {
 	if b.closed {
 		return 0, true
 	}
-	n = min(len(requests), b.maxRequests-len(b.events.Requests))
-	b.events.Requests = append(b.events.Requests, requests[:n]...)
-	for i := range requests[:n] {
-		kind := requests[i].Kind
-		b.urgent = b.urgent || kind != core.RequestCommand && kind != core.RequestSession
+	for room := b.maxRequests - len(b.events.Requests); n < min(len(requests), room); n++ {
+		size := len(requests[n].Data)
+		if b.asked > 0 && b.asked+size > b.maxRequestBytes {
+			break
+		}
+		b.asked += size
+		b.waits |= urgencyOf(&requests[n])
 	}
+	b.events.Requests = append(b.events.Requests, requests[:n]...)
 	return n, false
 }
 
@@ -102,7 +126,7 @@ func (b *mailbox) take(events *engine.Events, done []func()) []func() {
 	defer b.mu.Unlock()
 	*events, b.events = b.events, *events
 	done, b.done = b.done, done
-	b.bytes, b.quiet, b.urgent = 0, false, false
+	b.asked, b.bytes, b.quiet, b.waits = 0, 0, 0, 0
 	return done
 }
 
@@ -111,14 +135,20 @@ func (b *mailbox) news() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e := &b.events
-	requests := len(e.Requests) > 0 && (!b.quiet || b.urgent || len(e.Requests) >= engine.MaxHeld)
+	requests := b.waits&^b.quiet != 0 || len(e.Requests) >= engine.MaxHeld
 	return requests || len(e.Messages)+len(e.Unreachable)+len(b.done) > 0
 }
 
-// hush says whether commands are no news until the next take.
-func (b *mailbox) hush(quiet bool) {
+// hush says whether commands, or linearizable queries, are no news until the next take.
+func (b *mailbox) hush(noCommands, noQueries bool) {
 	b.mu.Lock()
-	b.quiet = quiet
+	b.quiet = 0
+	if noCommands {
+		b.quiet |= commands
+	}
+	if noQueries {
+		b.quiet |= linearizable
+	}
 	b.mu.Unlock()
 }
 

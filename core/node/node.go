@@ -3,6 +3,7 @@ package node
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -37,12 +38,16 @@ type Node struct {
 
 // New opens the groups as NewHandler does. The node does nothing before Start.
 func New(c Config) (*Node, error) {
+	lanes := c.QueryLanes
 	c, err := c.withDefaults()
 	if err != nil {
 		return nil, err
 	}
 	if c.Clock == nil {
 		c.Clock = NewClock()
+	}
+	if lanes == 0 {
+		c.QueryLanes = max(c.QueryLanes, runtime.GOMAXPROCS(0))
 	}
 	n := &Node{
 		config: c, mailbox: newMailbox(c), stop: make(chan struct{}), ended: make(chan struct{}),

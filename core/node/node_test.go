@@ -285,6 +285,29 @@ func TestFullMailboxAnswersBusy(t *testing.T) {
 	}
 }
 
+// TestMailboxBoundsBytes of requests: one that is too large for it waits alone.
+func TestMailboxBoundsBytes(t *testing.T) {
+	b := newMailbox(Config{MaxRequests: 100, MaxRequestBytes: 1000})
+	of := func(sizes ...int) (list []core.Request) {
+		for _, n := range sizes {
+			list = append(list, core.Request{Kind: core.RequestCommand, Data: make([]byte, n)})
+		}
+		return list
+	}
+	for _, c := range []struct {
+		sizes []int
+		taken int
+	}{{[]int{400, 600, 1}, 2}, {[]int{1}, 0}, {[]int{0}, 1}} {
+		if n, _ := b.requests(of(c.sizes...)); n != c.taken {
+			t.Errorf("of %v, %d were taken, want %d", c.sizes, n, c.taken)
+		}
+	}
+	b.take(new(engine.Events), nil)
+	if n, _ := b.requests(of(5000, 1)); n != 1 {
+		t.Errorf("%d were taken, want the large one alone", n)
+	}
+}
+
 func TestDamagedSnapshotIsNotServed(t *testing.T) {
 	store := memory.New()
 	w, err := store.Create(core.DefaultGroup, core.Position{Term: 1, Index: 9})

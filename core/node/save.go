@@ -3,6 +3,7 @@ package node
 import (
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/tidelock-raft/tidelock/core"
 	"github.com/tidelock-raft/tidelock/core/engine"
@@ -29,6 +30,7 @@ func (m *machine) take() error {
 // leave the log. A snapshot that cannot be written costs disk space, not safety: the log just stays
 // longer.
 func (h *Handler) save(g core.GroupID, t taken) {
+	since := h.config.Clock.Now()
 	h.lanes.Go(Lane{Kind: LaneSave, Group: g}, func() func() {
 		meta, err := h.write(g, t)
 		return func() {
@@ -38,7 +40,8 @@ func (h *Handler) save(g core.GroupID, t taken) {
 				h.config.Log.Error("snapshot", "group", g, "at", meta.Position, "err", err)
 				return
 			}
-			h.config.Log.Info("snapshot taken", "group", g, "at", meta.Position, "bytes", meta.Size)
+			h.config.Log.Info("snapshot taken", "group", g, "at", meta.Position, "bytes", meta.Size,
+				"took", time.Duration(h.config.Clock.Now()-since))
 		}
 	})
 }

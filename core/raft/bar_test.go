@@ -275,6 +275,36 @@ func TestRebuildByASnapshotBeyondTheLog(t *testing.T) {
 	}
 }
 
+// TestTransferToABarredNodeIsRefusedAtOnce: nobody is turned away for it, and once the node may
+// lead again, it is asked.
+func TestTransferToABarredNodeIsRefusedAtOnce(t *testing.T) {
+	w := newTrio(t, 0, 0, 0)
+	leader := w.nodes[0]
+	w.nodes[1].Bar(true, false)
+	spread := func() {
+		for range 20 {
+			leader.Tick()
+			w.run()
+		}
+	}
+	spread()
+	if err := leader.Transfer(2); !errors.Is(err, raft.ErrBarred) ||
+		!errors.Is(err, raft.ErrTransfer) {
+		t.Errorf("got %v, want ErrBarred", err)
+	}
+	if s := leader.Status(); s.Transfer != 0 || !s.Peers[1].Barred || s.Peers[2].Barred {
+		t.Errorf("got %+v", s)
+	}
+	if err := leader.Propose(commands(1)); err != nil {
+		t.Errorf("propose: %v", err)
+	}
+	w.nodes[1].Bar(false, false)
+	spread()
+	if err := leader.Transfer(2); err != nil || leader.Status().Transfer != 2 {
+		t.Errorf("got %v, %+v", err, leader.Status())
+	}
+}
+
 // TestNodeThatMayNotLeadIsNotAsked has a leader prefer a node that is barred, or that does not take
 // over: clients are not turned away for it.
 func TestNodeThatMayNotLeadIsNotAsked(t *testing.T) {

@@ -55,6 +55,9 @@ func (p *peer) replicate() {
 // alive reports whether it answered lately.
 func (p *peer) alive() bool { return p.active || p.before }
 
+// barred reports whether the peer has said that it may not lead.
+func (p *peer) barred() bool { return p.priority == never }
+
 // behind reports whether it was not told of a commit index that its log has come up to.
 func (p *peer) behind(commit core.Index) bool {
 	return p.state == Replicating && p.sentCommit < min(commit, p.next-1)

@@ -20,6 +20,7 @@ type Raft struct {
 	leader  core.NodeID
 	elapsed int  // ticks since a leader was heard or a vote given; as leader, since the last check
 	heard   bool // a leader was heard, or a vote given, since the last Take
+	ticks   int  // since the start, modulo HeartbeatTicks
 	age     int  // ticks since the start, up to ElectionTicks
 	timeout int  // when elapsed reaches it, a follower or candidate campaigns
 	beat    int  // leader: ticks since the last heartbeat
@@ -138,6 +139,7 @@ func (r *Raft) Tick() {
 	if r.err != nil {
 		return
 	}
+	r.ticks = (r.ticks + 1) % r.c.HeartbeatTicks
 	r.age = min(r.age+1, r.c.ElectionTicks)
 	if !r.heard {
 		r.elapsed++ // else, the tick may be one that was due before

@@ -10,6 +10,7 @@ import (
 // by the leader's answer. One question is out at a time, on behalf of all that waited when it left.
 type reads struct {
 	waiting ring.Ring[read]
+	own     int        // how many of waiting are this replica's own
 	asked   int        // how many of waiting, from the front, the question is about
 	number  uint64     // of the question: the leader's round, a follower's token
 	index   core.Index // leader: the commit index when the round began
@@ -43,7 +44,20 @@ func (r *Raft) Read(token uint64) error {
 		return core.ErrBusy
 	}
 	r.reads.waiting.Push(read{token: token})
+	r.reads.own++
 	return nil
+}
+
+// Reading reports whether a Read of this replica waits for its confirmation.
+func (r *Raft) Reading() bool { return r.reads.own > 0 }
+
+// pop takes the first read out.
+func (q *reads) pop() read {
+	w := q.waiting.Pop()
+	if w.from == 0 {
+		q.own--
+	}
+	return w
 }
 
 // startRound begins a round of confirmation for the reads that wait, once the leader has committed
@@ -96,7 +110,7 @@ func (r *Raft) confirmed() uint64 {
 func (r *Raft) answerReads(i core.Index) {
 	q := &r.reads
 	for ; q.asked > 0; q.asked-- {
-		if w := q.waiting.Pop(); w.from == 0 {
+		if w := q.pop(); w.from == 0 {
 			r.staged.reads = append(r.staged.reads, ReadState{Token: w.token, Index: i})
 		} else {
 			r.send(core.Message{
@@ -110,7 +124,7 @@ func (r *Raft) answerReads(i core.Index) {
 func (r *Raft) abandonReads() {
 	q := &r.reads
 	for ; q.asked > 0; q.asked-- {
-		if w := q.waiting.Pop(); w.from == 0 {
+		if w := q.pop(); w.from == 0 {
 			r.staged.lost = append(r.staged.lost, w.token)
 		} else {
 			r.send(core.Message{

@@ -94,9 +94,10 @@ func (r *Raft) append(entries []core.Entry) {
 }
 
 // tickLeader sends heartbeats, and steps down when no quorum answers (thesis §6.2): clients are
-// better off looking for a leader that can commit.
+// better off looking for a leader that can commit. Heartbeats are due by the ticks since the start
+// and not since the election, so that all groups that a node leads send theirs at the same time.
 func (r *Raft) tickLeader() {
-	if r.beat++; r.beat >= r.c.HeartbeatTicks {
+	if r.beat++; r.ticks == 0 {
 		r.beat = 0
 		r.round++
 		for i := range r.peers {

@@ -58,6 +58,7 @@ type Peer struct {
 	Next     core.Index // the next entry to send
 	Inflight int        // Appends with entries that it has not answered
 	Active   bool       // it answered since the check of the quorum before the last
+	Barred   bool       // it has said that it may not lead
 }
 
 // Status describes a replica.
@@ -100,7 +101,7 @@ func (r *Raft) Status() Status {
 		p := &r.peers[i]
 		s.Peers = append(s.Peers, Peer{
 			ID: p.id, Member: p.member, State: p.state, Match: p.match, Next: p.next,
-			Inflight: p.inflight.len(), Active: p.alive(),
+			Inflight: p.inflight.len(), Active: p.alive(), Barred: p.barred(),
 		})
 	}
 	return s

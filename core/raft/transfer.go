@@ -7,8 +7,14 @@ import (
 	"github.com/tidelock-raft/tidelock/core"
 )
 
-// ErrTransfer is returned by Transfer for a node that leadership cannot be handed over to.
-var ErrTransfer = errors.New("raft: node cannot take over")
+// The errors of Transfer about the node that was chosen.
+var (
+	// ErrTransfer is returned for a node that leadership cannot be handed over to.
+	ErrTransfer = errors.New("raft: node cannot take over")
+	// ErrBarred is returned for a voter that has said that it may not lead; see Bar. It is an
+	// ErrTransfer that time may cure.
+	ErrBarred = fmt.Errorf("%w: it may not lead", ErrTransfer)
+)
 
 // transfer is the handing over of leadership that is under way (thesis §3.10).
 type transfer struct {
@@ -26,7 +32,8 @@ func (t *transfer) pending() bool { return t.to != 0 || t.last }
 // or given up after ElectionTicks, nothing can be proposed, so that the node can catch up.
 //
 // Errors: *core.NotLeaderError; core.ErrBusy while leadership is handed over to another;
-// ErrTransfer for a node that is no voter, is this one, or, with zero, if nobody answers.
+// ErrTransfer for a node that is no voter, is this one, or, with zero, if nobody answers; ErrBarred
+// for one that would decline.
 func (r *Raft) Transfer(to core.NodeID) error {
 	switch {
 	case r.err != nil:
@@ -46,6 +53,8 @@ func (r *Raft) Transfer(to core.NodeID) error {
 		return fmt.Errorf("%w: node %d leads already", ErrTransfer, to)
 	case p == nil || p.member.Role&core.Voter == 0:
 		return fmt.Errorf("%w: node %d is no voter", ErrTransfer, to)
+	case p.barred():
+		return fmt.Errorf("%w, says node %d", ErrBarred, to)
 	case r.transfer.to != 0 && r.transfer.to != to:
 		return core.ErrBusy
 	case r.transfer.to == 0:
@@ -59,7 +68,7 @@ func (r *Raft) successor() *peer {
 	var best *peer
 	for i := range r.peers {
 		p := &r.peers[i]
-		if p.id == r.c.ID || p.member.Role&core.Voter == 0 || !p.alive() || p.priority == never {
+		if p.id == r.c.ID || p.member.Role&core.Voter == 0 || !p.alive() || p.barred() {
 			continue
 		}
 		if best == nil || p.match > best.match {

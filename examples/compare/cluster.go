@@ -1,15 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -19,22 +16,24 @@ import (
 	"example.org/compare/system"
 )
 
-// patience bounds how long three replicas take to agree on a leader.
-const patience = 30 * time.Second
+// patience bounds how long replicas take to agree on a leader, or one to come level.
+const patience = 2 * time.Minute
 
 // cluster is three replicas, here or in processes of their own.
 type cluster struct {
-	system.Target       // reaches the leader
-	pids          []int // of the other processes
-	ins           []io.Writer
+	system.Target            // reaches the leader
+	replicas      []*process // those in processes of their own
+	pids          []int      // of processes that are another program
+	dir           string
+	again         func(i int) (*process, error) // starts a replica that was killed
 	closers       []func() error
 }
 
 // start starts three replicas with their data under dir.
-func start(s system.System, dir string, apart bool) (*cluster, error) {
+func start(s system.System, dir string, apart bool, how setup) (*cluster, error) {
 	if s.OwnCluster != nil {
 		target, pids, err := s.OwnCluster(dir)
-		return &cluster{Target: target, pids: pids}, err
+		return &cluster{Target: target, pids: pids, dir: dir}, err
 	}
 	peers, err := freeAddresses(3)
 	if err != nil {
@@ -42,7 +41,7 @@ func start(s system.System, dir string, apart bool) (*cluster, error) {
 	}
 	c := new(cluster)
 	if apart {
-		err = c.startProcesses(s, peers, dir)
+		err = c.startProcesses(s, peers, dir, how)
 	} else {
 		err = c.startHere(s, peers, dir)
 	}
@@ -55,7 +54,7 @@ func start(s system.System, dir string, apart bool) (*cluster, error) {
 func (c *cluster) startHere(s system.System, peers []string, dir string) error {
 	var nodes []system.Node
 	for i := range peers {
-		n, err := openNode(s, i+1, peers, dir)
+		n, err := openNode(s, system.Config{ID: i + 1, Peers: peers, Dir: dir})
 		if err != nil {
 			return err
 		}
@@ -79,103 +78,63 @@ type here struct{ system.Target }
 // Close implements system.Target.
 func (here) Close() error { return nil }
 
-func openNode(s system.System, id int, peers []string, dir string) (system.Node, error) {
-	own := filepath.Join(dir, strconv.Itoa(id))
-	if err := os.MkdirAll(own, 0o700); err != nil {
-		return nil, err
-	}
-	n, err := s.Open(system.Config{ID: id, Peers: peers, Dir: own})
-	if err != nil {
-		return nil, fmt.Errorf("open replica %d of %s: %w", id, s.Name, err)
-	}
-	return n, nil
-}
-
 // await waits until something is so.
 func await(so func() bool) error {
-	for deadline := time.Now().Add(patience); !so(); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !so(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			return errors.New("no leader in time")
+			return fmt.Errorf("not so after %v", patience)
 		}
 	}
 	return nil
 }
 
-// startProcesses starts this program three times as `compare node`.
-func (c *cluster) startProcesses(s system.System, peers []string, dir string) error {
-	program, err := os.Executable()
+// startProcesses starts three replicas in processes of their own.
+func (c *cluster) startProcesses(s system.System, peers []string, dir string, how setup) error {
+	c.again = func(i int) (*process, error) { return startProcess(s, i+1, peers, dir, how) }
+	for i := range peers {
+		p, err := c.again(i)
+		if err != nil {
+			return err
+		}
+		c.replicas = append(c.replicas, p)
+	}
+	return await(func() bool { return c.dial(s) == nil })
+}
+
+// dial connects with the replica that leads, if that takes a write.
+func (c *cluster) dial(s system.System) error {
+	var addresses []string
+	for _, p := range c.replicas {
+		addresses = append(addresses, p.address)
+	}
+	target, err := dialOf(s)(addresses)
 	if err != nil {
 		return err
 	}
-	var addresses []string
-	for i := range peers {
-		command := exec.Command(program, "node", "-system", s.Name, "-id", strconv.Itoa(i+1),
-			"-peers", strings.Join(peers, ","), "-dir", dir)
-		command.Stderr = os.Stderr
-		in, inErr := command.StdinPipe()
-		out, outErr := command.StdoutPipe()
-		if err := errors.Join(inErr, outErr, command.Start()); err != nil {
-			return err
-		}
-		c.pids, c.ins = append(c.pids, command.Process.Pid), append(c.ins, in)
-		c.closers = append(c.closers, func() error { return errors.Join(in.Close(), command.Wait()) })
-		line, err := bufio.NewReader(out).ReadString('\n')
-		if err != nil {
-			return fmt.Errorf("replica %d of %s does not come up: %w", i+1, s.Name, err)
-		}
-		addresses = append(addresses, strings.TrimSpace(line))
+	if err := target.Put("key00000000", []byte("x")).Wait(); err != nil {
+		return errors.Join(err, target.Close()) // another one is dialled
 	}
-	dial := s.Dial
-	if dial == nil {
-		dial = front.Dial
+	c.Target = target
+	return nil
+}
+
+// dialOf is how clients of a system connect.
+func dialOf(s system.System) func([]string) (system.Target, error) {
+	if s.Dial != nil {
+		return s.Dial
 	}
-	return await(func() bool {
-		target, err := dial(addresses)
-		if err == nil {
-			if err = target.Put("key00000000", []byte("x")).Wait(); err == nil {
-				c.Target = target
-				return true
-			}
-			_ = target.Close() // another one is dialled
-		}
-		return false
-	})
+	return front.Dial
 }
 
 // setProcs sets GOMAXPROCS of all processes.
 func (c *cluster) setProcs(n int) error {
 	runtime.GOMAXPROCS(n)
-	for _, in := range c.ins {
-		if _, err := fmt.Fprintln(in, n); err != nil {
+	for _, p := range c.replicas {
+		if _, err := p.ask(askProcs, strconv.Itoa(n)); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// serveNode is `compare node`: it serves until its standard input ends. Lines of it are values of
-// GOMAXPROCS.
-func serveNode(s system.System, id int, peers []string, dir string) error {
-	n, err := openNode(s, id, peers, dir)
-	if err != nil {
-		return err
-	}
-	serve := s.Serve
-	if serve == nil {
-		serve = front.Serve
-	}
-	server, err := serve(n, "127.0.0.1:0")
-	if err != nil {
-		return errors.Join(err, n.Close())
-	}
-	fmt.Println(server.Addr())
-	lines := bufio.NewScanner(os.Stdin)
-	for lines.Scan() {
-		if procs, err := strconv.Atoi(lines.Text()); err == nil {
-			runtime.GOMAXPROCS(procs)
-		}
-	}
-	return errors.Join(lines.Err(), server.Close(), n.Close())
 }
 
 // Close ends the cluster.
@@ -187,6 +146,9 @@ func (c *cluster) Close() error {
 	for _, end := range c.closers {
 		err = errors.Join(err, end())
 	}
+	for _, p := range c.replicas {
+		err = errors.Join(err, p.Close())
+	}
 	return err
 }
 
@@ -197,10 +159,19 @@ func (c *cluster) cpu() time.Duration {
 		return 0
 	}
 	sum := time.Duration(own.Utime.Nano() + own.Stime.Nano())
-	for _, pid := range c.pids {
+	for _, pid := range c.processes() {
 		sum += spentBy(pid)
 	}
 	return sum
+}
+
+// processes are the ids of those that are not this one.
+func (c *cluster) processes() []int {
+	pids := slices.Clone(c.pids)
+	for _, p := range c.replicas {
+		pids = append(pids, p.command.Process.Pid)
+	}
+	return pids
 }
 
 // spentBy is the processor time of another process, in user mode and in the kernel, of which

@@ -33,7 +33,9 @@ func TestLaps(t *testing.T) {
 			t.Run(s.Name+" "+layout, func(t *testing.T) {
 				l := lap{
 					System: s.Name, Layout: layout, Dir: t.TempDir(), Procs: "2", Keys: 100, Bytes: 16,
-					Duration: 20 * time.Millisecond, Only: "16 clients,8 × 512 in flight,reads, 256 clients",
+					Duration: 20 * time.Millisecond,
+					Only: "16 clients,8 × 512 in flight,8 × 16 in flight, 64 puts each," +
+						"reads, 256 clients",
 				}
 				results, err := l.run()
 				if err != nil {
@@ -62,7 +64,7 @@ func TestReportShowsMediansAndSpread(t *testing.T) {
 	dir := t.TempDir()
 	docs, image := filepath.Join(dir, "docs.md"), filepath.Join(dir, "image.svg")
 	before, after := "before\n", "after\n"
-	content := before + markerBegin + "\nold\n" + markerEnd + "\n" + after
+	content := before + ratesPart.begin + "\nold\n" + ratesPart.end + "\n" + after
 	if err := os.WriteFile(docs, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -84,14 +86,14 @@ func TestReportShowsMediansAndSpread(t *testing.T) {
 			t.Errorf("%q is missing in\n%s", want, text)
 		}
 	}
-	if got := string(text); !strings.HasPrefix(got, before+markerBegin) ||
-		!strings.HasSuffix(got, markerEnd+"\n"+after) || strings.Contains(got, "old") {
+	if got := string(text); !strings.HasPrefix(got, before+ratesPart.begin) ||
+		!strings.HasSuffix(got, ratesPart.end+"\n"+after) || strings.Contains(got, "old") {
 		t.Errorf("got\n%s", got)
 	}
 	if svg, err := os.ReadFile(image); err != nil || !strings.Contains(string(svg), "</svg>") {
 		t.Errorf("image: %v", err)
 	}
-	if err := os.WriteFile(docs, []byte(markerEnd+markerBegin), 0o600); err != nil {
+	if err := os.WriteFile(docs, []byte(ratesPart.end+ratesPart.begin), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.write(); err == nil {
@@ -101,6 +103,39 @@ func TestReportShowsMediansAndSpread(t *testing.T) {
 
 // lap0 is a lap that is not run.
 var lap0 lap
+
+// TestGoalsAreRatiosInOneRun has this project win and lose against the best of those that count.
+func TestGoalsAreRatiosInOneRun(t *testing.T) {
+	lap := func(rate, p99, cpu float64) [][]load.Result {
+		r := load.Result{Workload: "1024 clients", Count: 1, Rate: rate, P99: p99 * 1e3, CPU: cpu}
+		return [][]load.Result{{r}}
+	}
+	all := []*contestant{
+		{System: system.Tidelock, Laps: lap(130_000, 5, 6)},
+		{System: system.Hashicorp, Laps: lap(50_000, 4, 8)},
+		{System: system.Dragonboat, Laps: lap(100_000, 8, 7)},
+		{System: system.Etcd, Laps: lap(20_000, 1, 1)},
+	}
+	var w strings.Builder
+	printGoals(&w, oneProcess, all)
+	for _, want := range []string{
+		"| 1024 clients, a second | 130,000 | 100,000 (dragonboat) | 1.30 | ≥ 1.3 | yes |",
+		"| 1024 clients, p99 | 5.00 ms | 4.00 ms (hashicorp/raft) | 1.25 | ≤ 1 | **no** |",
+		"| 1024 clients, processor time | 6.0 µs | 7.0 µs (dragonboat) | 0.86 | ≤ 0.8 | **no** |",
+		"| 1024 clients, a second | 130,000 | 20,000 (etcd) | 6.50 | ≥ 8 | **no** |",
+	} {
+		if !strings.Contains(w.String(), want) {
+			t.Errorf("%q is missing in\n%s", want, w.String())
+		}
+	}
+	if got := strings.Count(w.String(), "\n| 1"); got != 4 {
+		t.Errorf("%d goals can be judged, want 4, in\n%s", got, w.String())
+	}
+	w.Reset()
+	if printGoals(&w, oneProcess, all[1:]); w.Len() > 0 {
+		t.Errorf("goals of nobody:\n%s", w.String())
+	}
+}
 
 func TestMedian(t *testing.T) {
 	for _, c := range []struct {

@@ -1,9 +1,11 @@
 // Compare measures Tidelock and other systems that replicate by Raft, one after the other, under the
 // same load on the same machine, and writes what comes out into docs/performance.md.
 //
-//	compare run    everything: about ten minutes
-//	compare lap    one system, once; prints JSON
-//	compare node   one replica, for laps with processes of their own
+//	compare run      rates and latencies of everything: about ten minutes
+//	compare recover  what follows when a replica dies, and what a snapshot costs: as long again
+//	compare budget   where the processor time of one request goes, by stage
+//	compare lap      one system, once; prints JSON
+//	compare node     one replica, for laps with processes of their own
 package main
 
 import (
@@ -33,7 +35,7 @@ const (
 	apart      = "apart"
 )
 
-var errUsage = errors.New("compare run|lap|node [flags]; -h lists the flags of each")
+var errUsage = errors.New("compare run|recover|budget|lap|node [flags]; -h lists the flags of each")
 
 func command(words []string) error {
 	if len(words) == 0 {
@@ -47,6 +49,18 @@ func command(words []string) error {
 			return err
 		}
 		return p.run()
+	case "recover":
+		r := recoveryFlags(flags)
+		if err := flags.Parse(words[1:]); err != nil {
+			return err
+		}
+		return r.run()
+	case "budget":
+		b := budgetFlags(flags)
+		if err := flags.Parse(words[1:]); err != nil {
+			return err
+		}
+		return b.run()
 	case "lap":
 		l := lapFlags(flags)
 		if err := flags.Parse(words[1:]); err != nil {
@@ -62,6 +76,8 @@ func command(words []string) error {
 		id := flags.Int("id", 1, "replica, from 1 to 3")
 		peers := flags.String("peers", "", "addresses of all replicas")
 		dir := flags.String("dir", "", "where data go")
+		election := flags.Duration("election", 0, "least time without a leader; the system's default")
+		snapshots := flags.Int("snapshots", 0, "entries before one, without being told; the default")
 		if err := flags.Parse(words[1:]); err != nil {
 			return err
 		}
@@ -69,7 +85,10 @@ func command(words []string) error {
 		if !ok {
 			return fmt.Errorf("no system is named %q", *name)
 		}
-		return serveNode(s, *id, strings.Split(*peers, ","), *dir)
+		return serveNode(s, system.Config{
+			ID: *id, Peers: strings.Split(*peers, ","), Dir: *dir, Election: *election,
+			SnapshotEntries: *snapshots,
+		})
 	}
 	return errUsage
 }
@@ -85,6 +104,8 @@ type lap struct {
 	WarmUp   time.Duration
 	Keys     int
 	Bytes    int
+
+	watch func(cpu func() time.Duration) func() time.Duration // nil: nothing more is measured
 }
 
 func lapFlags(f *flag.FlagSet) *lap {
@@ -111,13 +132,16 @@ func (l *lap) run() (results []load.Result, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	c, err := start(s, dir, l.Layout == apart)
+	c, err := start(s, dir, l.Layout == apart, setup{})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
 	setting := load.Setting{
 		WarmUp: l.WarmUp, Duration: l.Duration, Keys: l.Keys, ValueBytes: l.Bytes, CPU: c.cpu,
+	}
+	if l.watch != nil {
+		setting.CPU = l.watch(setting.CPU)
 	}
 	if err := load.Fill(c, setting); err != nil {
 		return nil, fmt.Errorf("fill: %w", err)

@@ -155,14 +155,14 @@ func (p *plan) measure(c *contestant, procs, only string, d time.Duration) (
 	return results, err
 }
 
-// sample is what the laps of a contestant say of a workload, ascending.
+// sample is what the laps of a contestant say of a workload, each ascending.
 type sample struct{ rates, p50s, p99s, cpus []float64 }
 
-func (c *contestant) sample(w load.Workload) sample {
+func (c *contestant) sample(workload string) sample {
 	var s sample
 	for _, lap := range c.Laps {
 		for _, r := range lap {
-			if r.Workload == w.Name {
+			if r.Workload == workload {
 				s.rates, s.cpus = append(s.rates, r.Rate), append(s.cpus, r.CPU)
 				s.p50s, s.p99s = append(s.p50s, r.P50/1e3), append(s.p99s, r.P99/1e3)
 			}

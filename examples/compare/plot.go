@@ -89,7 +89,7 @@ func chart(here []*contestant, title, unit string, figure func(sample) float64) 
 			if n == 0 {
 				ticks = append(ticks, plot.Tick{Value: float64(w.Clients), Label: fmt.Sprint(w.Clients)})
 			}
-			if v := figure(c.sample(w)); v > 0 && !math.IsInf(v, 0) {
+			if v := figure(c.sample(w.Name)); v > 0 && !math.IsInf(v, 0) {
 				points = append(points, plotter.XY{X: float64(w.Clients), Y: v})
 			}
 		}

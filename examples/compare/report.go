@@ -18,10 +18,16 @@ import (
 )
 
 // The part of a file that is written stands between these.
-const (
-	markerBegin = "<!-- compare: begin; written by `make compare` -->"
-	markerEnd   = "<!-- compare: end -->"
+var (
+	ratesPart    = part{"<!-- compare: begin; written by `make compare` -->", "<!-- compare: end -->"}
+	budgetPart   = part{"<!-- budget: begin; written by `make budget` -->", "<!-- budget: end -->"}
+	recoveryPart = part{
+		"<!-- recovery: begin; written by `make compare-recovery` -->", "<!-- recovery: end -->",
+	}
 )
+
+// part is what stands between two lines.
+type part struct{ begin, end string }
 
 // report makes a text of what was measured.
 type report struct {
@@ -41,21 +47,21 @@ func (r *report) write() error {
 		_, printing := fmt.Print(text.String())
 		return errors.Join(err, printing)
 	}
-	return errors.Join(err, replacePart(r.Docs, text.String()))
+	return errors.Join(err, ratesPart.replace(r.Docs, text.String()))
 }
 
-// replacePart writes text between the markers of a file.
-func replacePart(path, text string) error {
+// replace writes text between the lines of a file.
+func (p part) replace(path, text string) error {
 	content, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	before, rest, begins := bytes.Cut(content, []byte(markerBegin+"\n"))
-	_, after, ends := bytes.Cut(rest, []byte(markerEnd+"\n"))
+	before, rest, begins := bytes.Cut(content, []byte(p.begin+"\n"))
+	_, after, ends := bytes.Cut(rest, []byte(p.end+"\n"))
 	if !begins || !ends {
-		return fmt.Errorf("%s has no line %q with a line %q behind it", path, markerBegin, markerEnd)
+		return fmt.Errorf("%s has no line %q with a line %q behind it", path, p.begin, p.end)
 	}
-	whole := string(before) + markerBegin + "\n" + text + markerEnd + "\n" + string(after)
+	whole := string(before) + p.begin + "\n" + text + p.end + "\n" + string(after)
 	return os.WriteFile(path, []byte(whole), 0o644)
 }
 
@@ -105,24 +111,25 @@ func (r *report) printLayout(w *strings.Builder, layout string) {
 		for _, load := range load.Workloads() {
 			fmt.Fprintf(w, "| %s |", load.Name)
 			for _, c := range here {
-				fmt.Fprintf(w, " %s |", cell(c.sample(load)))
+				fmt.Fprintf(w, " %s |", cell(c.sample(load.Name)))
 			}
 			fmt.Fprintln(w)
 		}
 	}
-	table("Requests a second:", func(s sample) string {
+	table("Requests a second; where a write is a command of 64 puts, puts a second:", func(s sample) string {
 		if len(s.rates) == 0 {
 			return "–"
 		}
 		return fmt.Sprintf("%s (%s–%s)", thousands(median(s.rates)), thousands(s.rates[0]),
 			thousands(s.rates[len(s.rates)-1]))
 	})
-	table("Latency, p50 / p99 in ms:", func(s sample) string {
+	table("Latency of a request, p50 / p99 in ms:", func(s sample) string {
 		return number("%.2f", median(s.p50s)) + " / " + number("%.2f", median(s.p99s))
 	})
-	table("Processor time of everything together for one request, in µs:", func(s sample) string {
+	table("Processor time of everything together for one request, or put, in µs:", func(s sample) string {
 		return number("%.1f", median(s.cpus))
 	})
+	printGoals(w, layout, here)
 	fmt.Fprint(w, "\nGOMAXPROCS: ")
 	for i, c := range here {
 		fmt.Fprintf(w, "%s%s %d", strings.Repeat(", ", min(i, 1)), c.Name, c.Procs)

@@ -19,6 +19,28 @@ type Use struct {
 	Field  string     // empty: the global itself
 }
 
+// passing is the code of function(p) return object:method(p) end, where object is captured, and of
+// nothing else: with other parameters, these registers were others.
+var passing = [...]uint32{
+	instruction(lua.OP_GETUPVAL, 1, 0, 0),
+	instruction(lua.OP_SELF, 1, 1, 256), // 256: the first constant
+	instruction(lua.OP_MOVE, 3, 0, 0),
+	instruction(lua.OP_TAILCALL, 1, 3, 0),
+	instruction(lua.OP_RETURN, 1, 0, 0),
+	instruction(lua.OP_RETURN, 0, 1, 0),
+}
+
+func instruction(op, a, b, c int) uint32 { return uint32(op<<26 | a<<18 | c<<9 | b) }
+
+// Passes tells, of a function that does nothing but call a method of what it captured with its one
+// parameter and return what comes of it, whose method that is and its name; nil: it does not.
+func Passes(f *lua.LFunction) (object lua.LValue, method string) {
+	if !slices.Equal(f.Proto.Code, passing[:]) {
+		return nil, ""
+	}
+	return f.Upvalues[0].Value(), f.Proto.Constants[0].String()
+}
+
 // Uses lists what f and the functions written within it take from what they captured, and from
 // globals.
 func Uses(f *lua.LFunction) []Use {

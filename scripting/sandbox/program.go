@@ -167,6 +167,7 @@ func (p *Program) build(text []byte) error {
 	}
 	var problems []*ScriptError
 	eachFunction(proto, func(f *lua.FunctionProto) {
+		trim(f)
 		if len(f.Code) > maxCode {
 			problems = append(problems, p.refuse(f.LineDefined, "the function is too large; split it"))
 		}
@@ -175,6 +176,14 @@ func (p *Program) build(text []byte) error {
 		p.proto = proto
 	}
 	return Join(problems)
+}
+
+// trim gives back what the compiler has made room for, which is ten times what most functions need.
+func trim(f *lua.FunctionProto) {
+	f.Code, f.DbgSourcePositions = slices.Clone(f.Code), slices.Clone(f.DbgSourcePositions)
+	f.Constants, f.DbgCalls = slices.Clone(f.Constants), slices.Clone(f.DbgCalls)
+	f.DbgLocals, f.DbgUpvalues = slices.Clone(f.DbgLocals), slices.Clone(f.DbgUpvalues)
+	f.FunctionPrototypes = slices.Clone(f.FunctionPrototypes)
 }
 
 // Rename makes messages at run time speak of another file: the same on every node, wherever it

@@ -8,11 +8,12 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// The stacks of a VM. They never grow, so that how deep a call may go does not depend on what ran
-// before it.
+// The stacks of a VM. How deep a call may go does not depend on what ran before it: there are as
+// many registers as some call has needed so far, but the limit is the same for all.
 const (
-	callDepth = 180
-	registers = 24 << 10
+	callDepth      = 180
+	registers      = 24 << 10
+	firstRegisters = 1 << 10
 )
 
 // VM runs one Program. One goroutine uses it at a time.
@@ -51,7 +52,8 @@ type Function func(v *VM) int
 func New() *VM {
 	v := &VM{
 		L: lua.NewState(lua.Options{
-			SkipOpenLibs: true, CallStackSize: callDepth, RegistrySize: registers,
+			SkipOpenLibs: true, CallStackSize: callDepth,
+			RegistrySize: firstRegisters, RegistryMaxSize: registers, RegistryGrowStep: firstRegisters,
 		}),
 		loading: true,
 		frozen:  map[*lua.LTable]*frozen{},

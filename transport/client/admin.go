@@ -32,7 +32,7 @@ func (c *Client) Change(ctx context.Context, change core.Change) (core.ChangeRep
 // Transfer hands the leadership of the default group over to a voter, zero for whichever holds most
 // of the log. It returns when that node leads, and which one it is.
 //
-// Errors: *core.Failure with code invalid, pending or no_takeover, and those of Do.
+// Errors: *core.Failure with code invalid, pending, barred or no_takeover, and those of Do.
 func (c *Client) Transfer(ctx context.Context, to core.NodeID) (core.NodeID, Reply, error) {
 	transfer := core.Transfer{To: to}
 	data, err := json.Marshal(transfer)

@@ -17,8 +17,9 @@ import (
 func New(env remote.Env) *cli.Command {
 	return remote.Bare(env, "members", "list the members of a cluster",
 		"Lists the members as the leader knows them. A voter counts; a joining node\n"+
-			"becomes a voter once it has caught up; a learner stays one; an outgoing one still counts\n"+
-			"while a change is under way.\n\n"+
+			"becomes a voter once it has caught up; a learner stays one. While a change of voters is\n"+
+			"under way, a majority of those to be and one of those that were have to agree: an outgoing\n"+
+			"one counts among those that were, one in both halves among both.\n\n"+
 			"  raft-client cluster members\n"+
 			"  raft-client cluster members --output json",
 		run)
@@ -81,7 +82,11 @@ func Table(w io.Writer, members []core.MemberStatus, leader core.NodeID, known b
 		if m.State != "" {
 			state, match = m.State, fmt.Sprint(m.Match)
 		}
-		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\t%s\n", m.ID, m.Role, state, match, answers, m.Addr)
+		role := m.Role
+		if m.Outgoing && role == "voter" {
+			role += " in both halves"
+		}
+		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\t%s\n", m.ID, role, state, match, answers, m.Addr)
 	}
 	return table.Flush()
 }

@@ -40,10 +40,17 @@ type summary struct {
 	Leader   core.NodeID      `json:"leader"` // zero: none
 	Voters   int              `json:"voters"`
 	Majority int              `json:"majority"`
-	Spare    int              `json:"spare"` // voters that may fail; negative: nothing can be written
+	Spare    int              `json:"spare"`              // negative: nothing can be written
+	Outgoing *half            `json:"outgoing,omitempty"` // of a joint membership
 	Commit   core.Index       `json:"commit_index"`
 	Nodes    []row            `json:"nodes"`
 	Findings []survey.Finding `json:"findings"`
+}
+
+// half is the voters of a joint membership that are being left: their majority has to agree, too.
+type half struct {
+	Voters   int `json:"voters"`
+	Majority int `json:"majority"`
 }
 
 // row is one node.
@@ -52,6 +59,7 @@ type row struct {
 	Endpoint   string      `json:"endpoint,omitempty"`
 	Role       string      `json:"role"`             // as in status, or unreachable, stranger
 	Member     string      `json:"member,omitempty"` // voter, learner, joining, outgoing
+	Outgoing   bool        `json:"outgoing,omitempty"`
 	Term       core.Term   `json:"term"`
 	Commit     core.Index  `json:"commit_index"`
 	Applied    core.Index  `json:"applied_index"`
@@ -86,7 +94,10 @@ func summarise(p *survey.Picture) summary {
 	findings := p.Findings()
 	s := summary{
 		Healthy: survey.Healthy(findings), Headline: p.Headline(), Voters: len(p.Voters),
-		Majority: p.Majority, Spare: p.Spare(), Commit: p.Commit, Findings: findings,
+		Majority: p.Voters.Majority(), Spare: p.Spare(), Commit: p.Commit, Findings: findings,
+	}
+	if n := len(p.Outgoing); n > 0 {
+		s.Outgoing = &half{n, p.Outgoing.Majority()}
 	}
 	if p.Leader != nil {
 		s.Leader = p.Leader.ID
@@ -113,7 +124,7 @@ func summarise(p *survey.Picture) summary {
 func describe(p *survey.Picture, r *survey.Replica) row {
 	line := row{Node: r.ID, Role: "unreachable", LagMS: -1, ContactMS: -1}
 	if r.Member != nil {
-		line.Member = r.Member.Role
+		line.Member, line.Outgoing = r.Member.Role, r.Member.Outgoing
 	}
 	if r.Node == nil {
 		line.Error = "no endpoint of it is known"
@@ -192,7 +203,10 @@ func (r row) cells() []string {
 		return []string{node, r.Role, "-", "-", "-", "-", "-", problem}
 	}
 	role, lag, contact := r.Role, fmt.Sprint(r.LagEntries), "-"
-	if r.Member != "" && r.Member != "voter" {
+	switch {
+	case r.Member == "voter" && r.Outgoing:
+		role += " (in both halves)"
+	case r.Member != "" && r.Member != "voter":
 		role += " (" + r.Member + ")"
 	}
 	if r.LagEntries > 0 && r.LagMS >= 0 {

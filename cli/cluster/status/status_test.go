@@ -77,6 +77,31 @@ func TestUnreachableAndQuarantinedNodesAreRows(t *testing.T) {
 	}
 }
 
+// TestJointMembershipIsShown has node 4 take the place of node 3.
+func TestJointMembershipIsShown(t *testing.T) {
+	cluster := clusterForTest()
+	members := cluster.Nodes["h:1"].Groups[0].Members
+	members[0].Outgoing, members[1].Outgoing, members[2].Outgoing = true, true, true
+	members[2].Role, members[3].Role = "outgoing", "voter"
+	check(t, cluster.Run(t, New, "", "status", "--endpoints", endpoints), exit.OK,
+		"3 voters and 3 outgoing voters, tolerates 1 failure",
+		"NODE  ROLE                       TERM  COMMIT  APPLIED  LAG    CONTACT  PROBLEM",
+		"1     leader (in both halves)    3     20      20       0      -        -",
+		"2     follower (in both halves)  3     20      20       0      50ms     -",
+		"3     follower (outgoing)        3     18      18       2, 2s  50ms     change_pending",
+		"4     follower                   3     20      20       0      50ms     change_pending",
+		"raft-client cluster why says more")
+	got := cluster.Run(t, New, "", "status", "--output", "json", "--endpoints", endpoints)
+	for _, want := range []string{
+		`"voters":3,"majority":2,"spare":1,"outgoing":{"voters":3,"majority":2}`,
+		`"member":"outgoing","outgoing":true`, `"member":"voter","term"`,
+	} {
+		if !strings.Contains(got.Out, want) {
+			t.Errorf("got %s\nwant %s in it", got.Out, want)
+		}
+	}
+}
+
 func TestWideRowsAreCut(t *testing.T) {
 	cluster := clusterForTest()
 	delete(cluster.Nodes, "h:2")

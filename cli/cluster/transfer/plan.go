@@ -39,7 +39,10 @@ func foresee(g core.GroupStatus, node, to core.NodeID) plan {
 		case m.ID == to && !fit:
 			p.Refused = fmt.Sprintf("node %d does not answer", to)
 			return p
-		case m.ID == to, to == 0 && fit && (best == nil || m.Match > best.Match):
+		case m.ID == to && m.Barred:
+			p.Refused = fmt.Sprintf("node %d says that it may not lead", to)
+			return p
+		case m.ID == to, to == 0 && fit && !m.Barred && (best == nil || m.Match > best.Match):
 			best = m
 		}
 	}
@@ -47,7 +50,7 @@ func foresee(g core.GroupStatus, node, to core.NodeID) plan {
 	case best != nil:
 		p.To, p.Missing = best.ID, g.LastIndex-min(best.Match, g.LastIndex)
 	case to == 0:
-		p.Refused = "no other voter answers"
+		p.Refused = "no other voter that may lead answers"
 	default:
 		p.Refused = fmt.Sprintf("node %d is no member", to)
 	}

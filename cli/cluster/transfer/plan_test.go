@@ -16,6 +16,7 @@ func TestPlanOfATransferDoesNothing(t *testing.T) {
 		"1":   "refused: node 1 leads already\n",
 		"3":   "refused: node 3 does not answer\n",
 		"4":   "refused: node 4 is no voter, but learner\n",
+		"5":   "refused: node 5 says that it may not lead\n",
 		"9":   "refused: node 9 is no member\n",
 		"2 j": `{"plan":true,"from":1,"to":2,"missing":3}` + "\n",
 	} {
@@ -23,7 +24,8 @@ func TestPlanOfATransferDoesNothing(t *testing.T) {
 			Groups: []core.GroupStatus{{Group: 1, Role: "leader", Term: 1, LastIndex: 20,
 				Members: []core.MemberStatus{{ID: 1, Role: "voter"},
 					{ID: 2, Role: "voter", Alive: true, Match: 17}, {ID: 3, Role: "voter", Match: 20},
-					{ID: 4, Role: "learner", Alive: true, Match: 20}}}}}}}
+					{ID: 4, Role: "learner", Alive: true, Match: 20},
+					{ID: 5, Role: "voter", Alive: true, Match: 20, Barred: true}}}}}}}
 		id, json := strings.CutSuffix(words, " j")
 		line := append(strings.Fields("transfer "+id), "--plan", "--endpoints", "h:1")
 		if json {

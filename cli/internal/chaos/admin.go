@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tidelock-raft/tidelock/cli/internal/trial"
 	"github.com/tidelock-raft/tidelock/core"
 	"github.com/tidelock-raft/tidelock/scripting"
 	"github.com/tidelock-raft/tidelock/transport/client"
@@ -36,7 +37,7 @@ func (n *nemesis) administer(ctx context.Context, number uint64) {
 
 // insist tries until something is so.
 func (n *nemesis) insist(what string, isSo func() bool) {
-	n.cluster.finding(n.cluster.await(context.Background(), what, isSo))
+	n.cluster.finding(trial.Await(context.Background(), what, isSo))
 }
 
 // adminTime is how long the administrator waits for an answer.
@@ -64,7 +65,7 @@ func (n *nemesis) transfer(r *rand.Rand) (heal func(), whom string) {
 func (n *nemesis) role(id core.NodeID) string {
 	leader, s := n.cluster.led()
 	if leader == nil || slices.ContainsFunc(s.Members, func(m core.MemberStatus) bool {
-		return m.Role == "outgoing"
+		return m.Outgoing
 	}) {
 		return "?"
 	}

@@ -1,20 +1,16 @@
 package main
 
 import (
-	"context"
 	_ "embed"
-	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/tidelock-raft/tidelock/cli/internal/server"
+	"github.com/tidelock-raft/tidelock/cli/internal/trial"
 	"github.com/tidelock-raft/tidelock/core"
 	"github.com/tidelock-raft/tidelock/transport/client"
 )
@@ -49,19 +45,19 @@ func newCluster(dir string, o options) (*cluster, error) {
 	if err := os.WriteFile(c.script, []byte(machine), 0o600); err != nil {
 		return nil, err
 	}
-	ports, err := freePorts(2 * maxNodes)
+	ports, err := trial.FreePorts(2 * maxNodes)
 	if err != nil {
 		return nil, err
 	}
 	for i := range maxNodes {
-		c.apis = append(c.apis, ports[maxNodes+i])
+		c.apis = append(c.apis, fmt.Sprintf("127.0.0.1:%d", ports[maxNodes+i]))
 	}
 	if c.admin, err = client.New(c.config()); err != nil {
 		return nil, err
 	}
 	for i := range maxNodes {
 		n := &node{id: core.NodeID(i + 1), api: c.apis[i], cluster: c}
-		if n.proxy, err = c.network.open(n.id, ports[i]); err != nil {
+		if n.proxy, err = c.network.open(n.id, fmt.Sprintf("127.0.0.1:%d", ports[i])); err != nil {
 			c.close()
 			return nil, err
 		}
@@ -81,23 +77,6 @@ func newCluster(dir string, o options) (*cluster, error) {
 // config is what all clients have in common.
 func (c *cluster) config() client.Config {
 	return client.Config{Endpoints: c.apis, Cluster: server.ClusterID(c.name)}
-}
-
-// freePorts are addresses on which nobody listens, outside of what systems give to those who dial.
-func freePorts(n int) ([]string, error) {
-	var free []string
-	for range 100 * n {
-		address := fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(10000))
-		l, err := net.Listen("tcp", address)
-		if err != nil {
-			continue
-		}
-		defer l.Close() // all are held until all are found, so that they differ
-		if free = append(free, address); len(free) == n {
-			return free, nil
-		}
-	}
-	return nil, errors.New("there are no free ports from 20000 to 29999")
 }
 
 // flags start a node; how is --peers or --join.
@@ -145,54 +124,15 @@ func (c *cluster) newcomer() *node {
 	return n
 }
 
-// status asks a node about its group.
-func (c *cluster) status(n *node) (core.GroupStatus, bool) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	s, err := c.admin.Status(ctx, n.api)
-	if err != nil || len(s.Groups) == 0 {
-		return core.GroupStatus{}, false
-	}
-	return s.Groups[0], true
+// led is whoever leads in the newest term, nil if nobody does, and what it says.
+func (c *cluster) led() (leads *node, status core.GroupStatus) {
+	return trial.Led(c.admin, c.members())
 }
 
 // leader is whoever leads in the newest term, nil if nobody does.
 func (c *cluster) leader() *node {
 	n, _ := c.led()
 	return n
-}
-
-func (c *cluster) led() (leads *node, status core.GroupStatus) {
-	for _, n := range c.members() {
-		if s, ok := c.status(n); ok && s.Role == "leader" && s.Term >= status.Term {
-			leads, status = n, s
-		}
-	}
-	return leads, status
-}
-
-// await waits until a condition holds.
-func (c *cluster) await(ctx context.Context, what string, holds func() bool) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	for !holds() {
-		if !wait(ctx, 100*time.Millisecond) {
-			return fmt.Errorf("%s: not within %v", what, patience)
-		}
-	}
-	return nil
-}
-
-// wait lets time pass, and reports whether ctx goes on.
-func wait(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // finding notes what should not have happened.

@@ -24,18 +24,16 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/tidelock-raft/tidelock/cli/internal/trial"
 )
 
-const (
-	nodes    = 5
-	patience = 2 * time.Minute // for whatever has to come true once all is healed
-)
+const nodes = 5
 
 type options struct {
 	duration time.Duration
@@ -83,10 +81,8 @@ func run(ctx context.Context, o options) (passed bool, err error) {
 	}()
 	if o.node == "" {
 		o.node = filepath.Join(dir, "raft-node")
-		build := exec.Command("go", "build", "-o", o.node,
-			"github.com/tidelock-raft/tidelock/cli/raft-node")
-		if output, err := build.CombinedOutput(); err != nil {
-			return false, fmt.Errorf("build raft-node: %w\n%s", err, output)
+		if err := trial.Build(dir, "raft-node"); err != nil {
+			return false, err
 		}
 	}
 	fmt.Fprintf(o.out, "seed %d: %d nodes, %d clients, %v\n", o.seed, nodes, o.clients, o.duration)
@@ -104,7 +100,7 @@ func run(ctx context.Context, o options) (passed bool, err error) {
 
 // endure lets clients work and faults happen, heals all, and gathers what there is to judge.
 func endure(ctx context.Context, c *cluster, o options) (*report, error) {
-	if err := c.await(ctx, "a leader", func() bool { return c.leader() != nil }); err != nil {
+	if err := trial.Await(ctx, "a leader", func() bool { return c.leader() != nil }); err != nil {
 		return nil, err
 	}
 	w, n := newWorkload(c, o), newNemesis(c, o)
@@ -118,19 +114,21 @@ func endure(ctx context.Context, c *cluster, o options) (*report, error) {
 	defer heal()
 	n.run(harm)
 	healed := w.now()
-	recovered := c.await(ctx, "writes after all was healed", func() bool { return w.wrote() > healed })
+	recovered := trial.Await(ctx, "writes after all was healed", func() bool {
+		return w.wrote() > healed
+	})
 	rest()
 	clients.Wait()
 	r := &report{workload: w, nemesis: n, healed: healed, history: w.history()}
-	if r.fail("recovery", recovered) {
+	if r.verdicts.Fail("recovery", recovered) {
 		return r, ctx.Err()
 	}
-	r.pass("recovery", "writes go on within %v after all was healed",
+	r.verdicts.Pass("recovery", "writes go on within %v after all was healed",
 		(w.wrote() - healed).Round(time.Millisecond))
 	if r.settle(ctx) {
 		finals, err := w.readAll(ctx, r.history)
 		r.finals = finals
-		r.fail("last reads", err)
+		r.verdicts.Fail("last reads", err)
 	}
 	c.stop()
 	return r, ctx.Err()

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/tidelock-raft/tidelock/cli/internal/trial"
 )
 
 // fault is something that goes wrong for a while.
@@ -87,7 +89,7 @@ func (n *nemesis) lane(ctx context.Context, number uint64, faults []fault) {
 		for _, i := range r.Perm(len(faults)) {
 			calm, hold := between(r, shortestCalm, longestCalm), between(r, shortestHold, longestHold)
 			own := rand.New(rand.NewPCG(r.Uint64(), 0)) // what it draws changes nothing for the next
-			if !wait(ctx, calm) {
+			if !trial.Wait(ctx, calm) {
 				return
 			}
 			begin := time.Since(n.start)
@@ -95,7 +97,7 @@ func (n *nemesis) lane(ctx context.Context, number uint64, faults []fault) {
 			if heal == nil {
 				continue
 			}
-			wait(ctx, hold)
+			trial.Wait(ctx, hold)
 			heal()
 			n.happened(event{faults[i].name, whom, begin, time.Since(n.start)})
 		}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tidelock-raft/tidelock/cli/internal/trial"
 	"github.com/tidelock-raft/tidelock/core"
 )
 
@@ -139,7 +140,7 @@ func resetting(n *nemesis, _ *rand.Rand) (func(), string) {
 	ctx, stop := context.WithCancel(context.Background())
 	var loop sync.WaitGroup
 	loop.Go(func() { // ended by stop
-		for wait(ctx, resetPause) {
+		for trial.Wait(ctx, resetPause) {
 			n.cluster.network.set(rules)
 			n.cluster.network.set(nil)
 		}

@@ -2,19 +2,19 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
 	"syscall"
 
+	"github.com/tidelock-raft/tidelock/cli/internal/trial"
 	"github.com/tidelock-raft/tidelock/core"
 )
 
 // node is a node of the cluster, running or not.
 type node struct {
 	id      core.NodeID
-	api     string // where clients find it
+	api     string
 	cluster *cluster
 	proxy   *proxy // where the other nodes find it
 	args    []string
@@ -30,6 +30,9 @@ type process struct {
 	told    bool          // to end; guarded by the node's mu
 }
 
+// API is where clients find the node.
+func (n *node) API() string { return n.api }
+
 // start starts the node, unless it runs or is gone. A process that ends untold is a finding.
 func (n *node) start() error {
 	n.mu.Lock()
@@ -37,19 +40,13 @@ func (n *node) start() error {
 	if n.process != nil || n.gone {
 		return nil
 	}
-	name := filepath.Join(n.cluster.dir, fmt.Sprintf("node%d.log", n.id))
-	log, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	log := filepath.Join(n.cluster.dir, fmt.Sprintf("node%d.log", n.id))
+	command, err := trial.Start(log, n.cluster.program, n.args...)
 	if err != nil {
-		return err
-	}
-	defer log.Close() // the process has its own
-	p := &process{exec.Command(n.cluster.program, n.args...), make(chan struct{}), false}
-	p.command.Stdout, p.command.Stderr = log, log
-	if err := p.command.Start(); err != nil {
 		return fmt.Errorf("start node %d: %w", n.id, err)
 	}
-	n.process = p
-	go n.watch(p) // ended by the end of the process
+	n.process = &process{command, make(chan struct{}), false}
+	go n.watch(n.process) // ended by the end of the process
 	return nil
 }
 

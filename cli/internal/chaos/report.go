@@ -16,6 +16,7 @@ import (
 
 	"github.com/anishathalye/porcupine"
 
+	"github.com/tidelock-raft/tidelock/cli/internal/trial"
 	"github.com/tidelock-raft/tidelock/core"
 )
 
@@ -26,53 +27,19 @@ type report struct {
 	healed   time.Duration
 	history  []operation
 	finals   []operation
-	verdicts []verdict
-}
-
-// verdict is passed or failed, and why.
-type verdict struct {
-	name, text string
-	passed     bool
-}
-
-func (r *report) pass(name, format string, args ...any) {
-	r.verdicts = append(r.verdicts, verdict{name, fmt.Sprintf(format, args...), true})
-}
-
-// fail fails if there is an error, and reports whether.
-func (r *report) fail(name string, err error) bool {
-	if err != nil {
-		r.verdicts = append(r.verdicts, verdict{name, err.Error(), false})
-	}
-	return err != nil
+	verdicts trial.Verdicts
 }
 
 // settle waits until all nodes are at the same index, compares their states and scripts, and
 // reports whether they are equal.
 func (r *report) settle(ctx context.Context) bool {
-	c, list := r.workload.cluster, []core.GroupStatus{}
-	err := c.await(ctx, "all nodes at the same index", func() bool {
-		list = list[:0]
-		for _, n := range c.members() {
-			if s, ok := c.status(n); ok && s.AppliedIndex == s.CommitIndex {
-				list = append(list, s)
-			}
-		}
-		return len(list) == len(c.members()) && !slices.ContainsFunc(list,
-			func(s core.GroupStatus) bool { return s.AppliedIndex != list[0].AppliedIndex })
-	})
-	if err != nil {
-		return !r.fail("agreement", err)
-	}
-	for _, s := range list {
-		if s.Digest != list[0].Digest || s.Digest == 0 || s.Machine != list[0].Machine {
-			return !r.fail("agreement", fmt.Errorf("at index %d: digests %x and %x, scripts %s and %s",
-				s.AppliedIndex, s.Digest, list[0].Digest, s.Machine, list[0].Machine))
-		}
+	s, err := trial.Agree(ctx, r.workload.cluster.admin, r.workload.cluster.members())
+	if r.verdicts.Fail("agreement", err) {
+		return false
 	}
 	took := (r.workload.now() - r.healed).Round(time.Millisecond)
-	r.pass("agreement", "%d nodes, index %d, digest %016x, %s, %v after all was healed", len(list),
-		list[0].AppliedIndex, list[0].Digest, list[0].Machine, took)
+	r.verdicts.Pass("agreement", "%d nodes, index %d, digest %016x, %s, %v after all was healed",
+		len(r.workload.cluster.members()), s.AppliedIndex, s.Digest, s.Machine, took)
 	return true
 }
 
@@ -98,29 +65,28 @@ func (r *report) keys() []key {
 
 // judge checks the history. What fails is written to files of the directory.
 func (r *report) judge(dir string) {
-	if !r.fail("upgrade", upgraded(r.history)) {
-		r.pass("upgrade", "no command behind the first of the new script ran the old one")
-	}
+	r.verdicts.Judge("upgrade", upgraded(r.history),
+		"no command behind the first of the new script ran the old one")
 	keys := r.keys()
 	for _, rule := range checks {
 		bad := 0
 		for _, k := range keys {
 			if err := rule.holds(k.history, k.final); err != nil {
 				bad++
-				r.fail(rule.name, fmt.Errorf("%s: %w", k.name, err))
-				r.fail("draw "+k.name, draw(filepath.Join(dir, k.name+".html"), k))
+				r.verdicts.Fail(rule.name, fmt.Errorf("%s: %w", k.name, err))
+				r.verdicts.Fail("draw "+k.name, draw(filepath.Join(dir, k.name+".html"), k))
 			}
 		}
 		if bad == 0 && len(keys) > 0 {
-			r.pass(rule.name, "%d keys, %d operations", len(keys), len(r.history)+len(keys))
+			r.verdicts.Pass(rule.name, "%d keys, %d operations", len(keys), len(r.history)+len(keys))
 		}
 	}
 	r.playCanaries(keys)
 	for _, err := range r.workload.cluster.findings {
-		r.fail("nodes", err)
+		r.verdicts.Fail("nodes", err)
 	}
 	if len(r.workload.cluster.findings) == 0 {
-		r.pass("nodes", "none ended by itself, all stopped in order")
+		r.verdicts.Pass("nodes", "none ended by itself, all stopped in order")
 	}
 }
 
@@ -130,13 +96,13 @@ func (r *report) playCanaries(keys []key) {
 	for _, c := range canaries {
 		switch played, silent := c.unnoticed(keys); {
 		case !played:
-			failed = r.fail("canaries", fmt.Errorf("%s: no history has what it takes", c.name))
+			failed = r.verdicts.Fail("canaries", fmt.Errorf("%s: no history has what it takes", c.name))
 		case silent:
-			failed = r.fail("canaries", fmt.Errorf("%s: %s did not notice", c.name, c.check))
+			failed = r.verdicts.Fail("canaries", fmt.Errorf("%s: %s did not notice", c.name, c.check))
 		}
 	}
 	if !failed {
-		r.pass("canaries", "%d of %[1]d changes to this history were played, and noticed",
+		r.verdicts.Pass("canaries", "%d of %[1]d changes to this history were played, and noticed",
 			len(canaries))
 	}
 }
@@ -154,18 +120,11 @@ func (r *report) print(out io.Writer, dir string) (passed bool, err error) {
 	r.printOperations(table)
 	r.printFaults(table)
 	fmt.Fprintln(table)
-	passed = true
-	for _, v := range r.verdicts {
-		word := "PASS"
-		if !v.passed {
-			word, passed = "FAIL", false
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\n", word, v.name, v.text)
+	err = table.Flush()
+	if passed = r.verdicts.Print(out); !passed {
+		err = errors.Join(err, r.save(filepath.Join(dir, "history.json")))
 	}
-	if !passed {
-		err = r.save(filepath.Join(dir, "history.json"))
-	}
-	return passed, errors.Join(err, table.Flush())
+	return passed, err
 }
 
 func (r *report) printOperations(out io.Writer) {

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tidelock-raft/tidelock/cli/internal/trial"
 	"github.com/tidelock-raft/tidelock/core"
 	"github.com/tidelock-raft/tidelock/scripting"
 	"github.com/tidelock-raft/tidelock/transport/client"
@@ -109,7 +110,7 @@ func (w *workload) client(ctx context.Context, number int) {
 	defer c.Close()
 	r := rand.New(rand.NewPCG(w.options.seed, uint64(1000+number)))
 	known := map[string]string{} // the values of registers, as last seen
-	for n := 0; wait(ctx, between(r, 0, thinkingTime)); n++ {
+	for n := 0; trial.Wait(ctx, between(r, 0, thinkingTime)); n++ {
 		o := w.draw(r, known, fmt.Sprintf("%d.%d", number, n))
 		o.Client, o.Session = number, !config.NoSession
 		w.do(context.WithoutCancel(ctx), c, &o)

@@ -11,9 +11,9 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/tidelock-raft/tidelock/cli/internal/server"
+	"github.com/tidelock-raft/tidelock/cli/internal/trial"
 	"github.com/tidelock-raft/tidelock/core"
 	"github.com/tidelock-raft/tidelock/transport/client"
 )
@@ -34,10 +34,13 @@ type cluster struct {
 type node struct {
 	id      core.NodeID
 	addr    string // for peers
-	api     string // for clients
+	api     string
 	args    []string
 	process *exec.Cmd
 }
+
+// API is where clients find the node.
+func (n *node) API() string { return n.api }
 
 // newCluster starts three nodes and waits for a leader.
 func newCluster(dir string) (*cluster, error) {
@@ -69,7 +72,7 @@ func newCluster(dir string) (*cluster, error) {
 			return nil, err
 		}
 	}
-	if err := c.await(context.Background(), "a leader", func() bool {
+	if err := trial.Await(context.Background(), "a leader", func() bool {
 		return c.leader() != nil
 	}); err != nil {
 		c.close()
@@ -108,18 +111,13 @@ func host(address string) string {
 
 // start starts a node that does not run.
 func (c *cluster) start(n *node) error {
-	name := filepath.Join(c.dir, fmt.Sprintf("node%d.log", n.id))
-	log, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	data := filepath.Join(c.dir, fmt.Sprintf("node%d", n.id))
+	process, err := trial.Start(data+".log", filepath.Join(c.dir, "raft-node"),
+		append(n.args, "--data", data)...)
 	if err != nil {
-		return err
-	}
-	defer log.Close() // the process has its own
-	n.process = exec.Command(filepath.Join(c.dir, "raft-node"),
-		append(n.args, "--data", filepath.Join(c.dir, fmt.Sprintf("node%d", n.id)))...)
-	n.process.Stdout, n.process.Stderr = log, log
-	if err := n.process.Start(); err != nil {
 		return fmt.Errorf("start node %d: %w", n.id, err)
 	}
+	n.process = process
 	return nil
 }
 
@@ -166,25 +164,9 @@ func (c *cluster) command(ctx context.Context, words ...string) (string, error) 
 	return string(output), nil
 }
 
-// status asks a node about its group.
-func (c *cluster) status(n *node) (core.GroupStatus, bool) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	s, err := c.admin.Status(ctx, n.api)
-	if err != nil || len(s.Groups) == 0 {
-		return core.GroupStatus{}, false
-	}
-	return s.Groups[0], true
-}
-
 // led is whoever leads in the newest term, nil if nobody does, and what it says.
 func (c *cluster) led() (leads *node, status core.GroupStatus) {
-	for _, n := range c.nodes {
-		if s, ok := c.status(n); ok && s.Role == "leader" && s.Term >= status.Term {
-			leads, status = n, s
-		}
-	}
-	return leads, status
+	return trial.Led(c.admin, c.nodes)
 }
 
 func (c *cluster) leader() *node {
@@ -197,32 +179,8 @@ func (c *cluster) voters() bool {
 	leader, s := c.led()
 	return leader != nil && len(s.Members) == len(c.nodes) &&
 		!slices.ContainsFunc(s.Members, func(m core.MemberStatus) bool {
-			return m.Role != "voter" || !slices.ContainsFunc(c.nodes, func(n *node) bool {
+			return m.Role != "voter" || m.Outgoing || !slices.ContainsFunc(c.nodes, func(n *node) bool {
 				return n.id == m.ID && n.addr == string(m.Addr)
 			})
 		})
-}
-
-// await waits until a condition holds.
-func (c *cluster) await(ctx context.Context, what string, holds func() bool) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	for !holds() {
-		if !wait(ctx, 50*time.Millisecond) {
-			return fmt.Errorf("%s: not within %v", what, patience)
-		}
-	}
-	return nil
-}
-
-// wait lets time pass, and reports whether ctx goes on.
-func wait(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -23,15 +23,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 	"time"
-)
 
-// patience is how long whatever has to come true may take.
-const patience = time.Minute
+	"github.com/tidelock-raft/tidelock/cli/internal/trial"
+)
 
 type options struct {
 	clients int
@@ -73,12 +70,8 @@ func run(ctx context.Context, o options) (passed bool, err error) {
 			fmt.Fprintln(o.out, "kept:", dir)
 		}
 	}()
-	for _, program := range []string{"raft-node", "raft-client"} {
-		build := exec.Command("go", "build", "-o", filepath.Join(dir, program),
-			"github.com/tidelock-raft/tidelock/cli/"+program)
-		if output, err := build.CombinedOutput(); err != nil {
-			return false, fmt.Errorf("build %s: %w\n%s", program, err, output)
-		}
+	if err := trial.Build(dir, "raft-node", "raft-client"); err != nil {
+		return false, err
 	}
 	c, err := newCluster(dir)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/cli/internal/trial"
 )
 
 // report is what a run came to.
@@ -19,7 +19,7 @@ type report struct {
 	cluster  *cluster
 	load     *load
 	rows     []row
-	verdicts []verdict
+	verdicts trial.Verdicts
 }
 
 // row is a step that was done.
@@ -28,74 +28,44 @@ type row struct {
 	begin, done, end time.Duration // end: with the calm after it
 }
 
-// verdict is passed or failed, and why.
-type verdict struct {
-	name, text string
-	passed     bool
-}
-
-// verdict notes that something is so, or with an error that it is not.
-func (r *report) verdict(name string, err error, format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
-	if err != nil {
-		text = err.Error()
-	}
-	r.verdicts = append(r.verdicts, verdict{name, text, err == nil})
-}
-
 // perform does the steps, up to one that cannot be done.
 func (r *report) perform(ctx context.Context) {
 	for _, s := range steps {
 		begin := r.load.now()
 		err := s.do(ctx, r.cluster)
 		done := r.load.now()
-		if err == nil && !wait(ctx, r.hold) {
+		if err == nil && !trial.Wait(ctx, r.hold) {
 			err = ctx.Err()
 		}
 		r.rows = append(r.rows, row{s, begin, done, r.load.now()})
 		if err != nil {
-			r.verdict("steps", fmt.Errorf("%s: %w", s.name, err), "")
+			r.verdicts.Fail("steps", fmt.Errorf("%s: %w", s.name, err))
 			return
 		}
 	}
-	r.verdict("steps", nil, "all %d had their effect", len(steps))
+	r.verdicts.Pass("steps", "all %d had their effect", len(steps))
 }
 
 // judge compares the nodes with each other and with what clients were told.
 func (r *report) judge(ctx context.Context) {
 	c := r.cluster
-	var list []core.GroupStatus
-	err := c.await(ctx, "all nodes at the same index", func() bool {
-		list = list[:0]
-		for _, n := range c.nodes {
-			if s, ok := c.status(n); ok && s.AppliedIndex == s.CommitIndex {
-				list = append(list, s)
-			}
-		}
-		return len(list) == len(c.nodes) && !slices.ContainsFunc(list,
-			func(s core.GroupStatus) bool { return s.AppliedIndex != list[0].AppliedIndex })
-	})
-	if err == nil && slices.ContainsFunc(list, func(s core.GroupStatus) bool {
-		return s.Digest != list[0].Digest || s.Digest == 0
-	}) {
-		err = fmt.Errorf("states differ at index %d", list[0].AppliedIndex)
-	}
-	if r.verdict("agreement", err, "%d nodes", len(list)); err == nil {
-		r.verdicts[len(r.verdicts)-1].text += fmt.Sprintf(", index %d, digest %016x",
-			list[0].AppliedIndex, list[0].Digest)
-	}
+	s, err := trial.Agree(ctx, c.admin, c.nodes)
+	r.verdicts.Judge("agreement", err, "%d nodes, index %d, digest %016x", len(c.nodes),
+		s.AppliedIndex, s.Digest)
 	for _, n := range c.nodes {
 		ledger, err := c.read(ctx, n)
 		acked := 0
 		if err == nil {
 			acked, err = ledger.audit(r.load.writers)
 		}
-		r.verdict(fmt.Sprintf("node %d", n.id), err, "has all %d acknowledged writes, each once", acked)
+		r.verdicts.Judge(fmt.Sprintf("node %d", n.id), err,
+			"has all %d acknowledged writes, each once", acked)
 	}
+	var ends error
 	for _, n := range c.nodes {
-		err = errors.Join(err, n.end(syscall.SIGTERM))
+		ends = errors.Join(ends, n.end(syscall.SIGTERM))
 	}
-	r.verdict("end", err, "all nodes stopped in order")
+	r.verdicts.Judge("end", ends, "all nodes stopped in order")
 }
 
 // print prints all, and reports whether every verdict is good.
@@ -126,17 +96,9 @@ func (r *report) print() (passed bool) {
 	if len(failed) > 0 {
 		none = errors.New("some failed, see above")
 	}
-	r.verdict("writes", none, "none failed")
-	r.verdict("pauses", paused, "none over %v, but where the leader was killed", r.pause)
-	passed = true
-	for _, v := range r.verdicts {
-		word := "PASS"
-		if !v.passed {
-			word, passed = "FAIL", false
-		}
-		fmt.Fprintf(r.out, "%s  %-9s  %s\n", word, v.name, v.text)
-	}
-	return passed
+	r.verdicts.Judge("writes", none, "none failed")
+	r.verdicts.Judge("pauses", paused, "none over %v, but where the leader was killed", r.pause)
+	return r.verdicts.Print(r.out)
 }
 
 func ms(d time.Duration) string {

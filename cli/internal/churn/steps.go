@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tidelock-raft/tidelock/cli/internal/server"
+	"github.com/tidelock-raft/tidelock/cli/internal/trial"
 )
 
 // step is something that an administrator does, or that happens to a node. It is over when it has
@@ -56,7 +57,7 @@ func add(ctx context.Context, c *cluster) error {
 	if err := c.start(n); err != nil {
 		return err
 	}
-	return c.await(ctx, fmt.Sprintf("node %d votes", n.id), c.voters)
+	return trial.Await(ctx, fmt.Sprintf("node %d votes", n.id), c.voters)
 }
 
 // transfer hands leadership over to the newest node.
@@ -90,7 +91,7 @@ func kill(ctx context.Context, c *cluster, n *node) error {
 	if err := n.end(syscall.SIGKILL); err != nil {
 		return err
 	}
-	return c.await(ctx, "a leader", func() bool { return c.leader() != nil })
+	return trial.Await(ctx, "a leader", func() bool { return c.leader() != nil })
 }
 
 // removeDead removes the node that does not run.
@@ -112,10 +113,10 @@ func remove(ctx context.Context, c *cluster, n *node) error {
 		return err
 	}
 	c.nodes = slices.DeleteFunc(c.nodes, func(other *node) bool { return other == n })
-	if err := c.await(ctx, fmt.Sprintf("node %d is out", n.id), c.voters); err != nil {
+	if err := trial.Await(ctx, fmt.Sprintf("node %d is out", n.id), c.voters); err != nil {
 		return errors.Join(err, n.end(syscall.SIGKILL))
 	}
-	if !wait(ctx, linger) {
+	if !trial.Wait(ctx, linger) {
 		return errors.Join(ctx.Err(), n.end(syscall.SIGKILL))
 	}
 	return n.end(syscall.SIGTERM)
@@ -134,9 +135,9 @@ func move(ctx context.Context, c *cluster, n *node) error {
 	if _, err := c.command(ctx, "cluster", "address", fmt.Sprint(n.id), n.addr); err != nil {
 		return err
 	}
-	return c.await(ctx, fmt.Sprintf("node %d is found", n.id), func() bool {
+	return trial.Await(ctx, fmt.Sprintf("node %d is found", n.id), func() bool {
 		leader, s := c.led()
-		moved, ok := c.status(n)
+		moved, ok := trial.Status(c.admin, n)
 		return leader != nil && ok && moved.Leader == s.Leader && moved.AppliedIndex+10000 > s.CommitIndex
 	})
 }

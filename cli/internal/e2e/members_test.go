@@ -44,7 +44,7 @@ func (c *Cluster) Await(t *testing.T, id core.NodeID, role string) {
 			}
 			found, settled := "", true
 			for _, m := range g.Members {
-				settled = settled && m.Role != "outgoing"
+				settled = settled && !m.Outgoing
 				if m.ID == id {
 					found = m.Role
 				}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"net"
 	"os/exec"
 	"path/filepath"
 	"runtime"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tidelock-raft/tidelock/cli/internal/exit"
+	"github.com/tidelock-raft/tidelock/cli/internal/trial"
 )
 
 // Patience is how long everything here waits at most.
@@ -154,17 +154,12 @@ func Eventually(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// FreePorts returns ports that nobody listens on. They are free now; nothing keeps them so.
+// FreePorts returns ports that nobody listens on; see trial.FreePorts.
 func FreePorts(t *testing.T, n int) []int {
 	t.Helper()
-	ports := make([]int, n)
-	for i := range ports {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer listener.Close() // all are held until all are found, so that they differ
-		ports[i] = listener.Addr().(*net.TCPAddr).Port
+	ports, err := trial.FreePorts(n)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return ports
 }

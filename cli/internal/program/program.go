@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -63,12 +64,29 @@ func Run(ctx context.Context, s Streams, root *cli.Command, words []string) exit
 	}
 	sorted, err := args.Sort(app, words)
 	if err == nil {
+		app.Metadata = map[string]any{lineKey: sorted}
 		err = app.RunContext(ctx, sorted)
 	}
 	if err != nil && !exit.IsReported(err) {
 		report(s.Err, words, err)
 	}
 	return exit.Of(err)
+}
+
+// lineKey is where an app's metadata have its command line, sorted.
+const lineKey = "line"
+
+// Said reports whether a flag stands on the command line: that of cli.Context.IsSet may be of the
+// environment as well, which is not about this one command.
+func Said(c *cli.Context, flag string) bool {
+	line, _ := c.App.Metadata[lineKey].([]string)
+	if end := slices.Index(line, "--"); end >= 0 {
+		line = line[:end]
+	}
+	return slices.ContainsFunc(line, func(word string) bool {
+		name, _, _ := strings.Cut(word, "=")
+		return name == "--"+flag
+	})
 }
 
 // OutputFlag is the flag of every command that prints for people or for programs; see WantsJSON.

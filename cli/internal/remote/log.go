@@ -45,13 +45,13 @@ func (l *Log) State() (core.State, error) {
 	return page.State, err
 }
 
-// Entries returns the first of the entries lo to hi, both included: as many as fit into a page.
-func (l *Log) Entries(lo, hi core.Index) ([]core.Entry, error) {
-	page, err := l.page(core.LogRequest{From: lo, To: hi})
+// Entries appends the first of the entries lo … hi-1 to dst: as many as fit into a page.
+func (l *Log) Entries(dst []core.Entry, lo, hi core.Index) ([]core.Entry, error) {
+	page, err := l.page(core.LogRequest{From: lo, To: hi - 1})
 	if err == nil && len(page.Entries) == 0 {
 		err = fmt.Errorf("%w: it is empty", core.ErrLogPage)
 	}
-	return page.Entries, err
+	return append(dst, page.Entries...), err
 }
 
 func (l *Log) page(r core.LogRequest) (core.LogPage, error) {

@@ -48,7 +48,7 @@ func TestEmptyPageIsAnError(t *testing.T) {
 	log := &Log{func(core.LogRequest) ([]byte, string, error) {
 		return []byte(`{"state":{"Snapshot":{"Membership":{"Members":[{"ID":1,"Role":1}]}}}}`), "h:1", nil
 	}}
-	if _, err := log.Entries(1, 2); !errors.Is(err, core.ErrLogPage) {
+	if _, err := log.Entries(nil, 1, 3); !errors.Is(err, core.ErrLogPage) {
 		t.Errorf("got %v", err)
 	}
 }

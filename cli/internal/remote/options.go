@@ -108,19 +108,10 @@ const Any = -1
 
 // Parse reads the flags, and checks that there are at least least and at most most arguments.
 func Parse(env Env, c *cli.Context, least, most int) (Options, error) {
-	o := Options{
-		Env: env, Timeout: c.Duration("timeout"), Level: core.Linearizable,
-		NoSession: c.Bool("no-session"), Applied: c.Bool("applied"),
+	o, err := ParseLocal(env, c, least, most)
+	if err != nil {
+		return o, err
 	}
-	switch n := c.NArg(); {
-	case n < least:
-		return o, exit.Usagef("%s: %d arguments given, want %s", c.Command.Name, n, c.Command.ArgsUsage)
-	case most != Any && n > most && most == 0:
-		return o, exit.Usagef("%s: %d arguments given, want none", c.Command.Name, n)
-	case most != Any && n > most:
-		return o, exit.Usagef("%s: %d arguments given, want %s", c.Command.Name, n, c.Command.ArgsUsage)
-	}
-	var err error
 	if o.Endpoints, err = ParseEndpoints(c.String("endpoints")); err != nil {
 		return o, err
 	}
@@ -129,11 +120,9 @@ func Parse(env Env, c *cli.Context, least, most int) (Options, error) {
 			return o, err
 		}
 	}
+	o.Timeout, o.NoSession, o.Applied = c.Duration("timeout"), c.Bool("no-session"), c.Bool("applied")
 	if o.Timeout <= 0 {
 		return o, exit.Usagef("--timeout is %v, want more than nothing", o.Timeout)
-	}
-	if o.JSON, err = program.WantsJSON(c); err != nil {
-		return o, err
 	}
 	level, ok := levels[c.String("read")]
 	if !ok {
@@ -145,6 +134,22 @@ func Parse(env Env, c *cli.Context, least, most int) (Options, error) {
 		return o, exit.Usagef("--max-stale is %v, want no less than nothing", o.MaxStale)
 	}
 	return o, nil
+}
+
+// ParseLocal is Parse of a command that asks no node: what flags or the environment say of nodes is
+// not looked at.
+func ParseLocal(env Env, c *cli.Context, least, most int) (o Options, err error) {
+	o.Env = env
+	switch n := c.NArg(); {
+	case n < least:
+		return o, exit.Usagef("%s: %d arguments given, want %s", c.Command.Name, n, c.Command.ArgsUsage)
+	case most != Any && n > most && most == 0:
+		return o, exit.Usagef("%s: %d arguments given, want none", c.Command.Name, n)
+	case most != Any && n > most:
+		return o, exit.Usagef("%s: %d arguments given, want %s", c.Command.Name, n, c.Command.ArgsUsage)
+	}
+	o.JSON, err = program.WantsJSON(c)
+	return o, err
 }
 
 // Bare makes a command that takes no arguments, and no flags but those of all.

@@ -174,11 +174,11 @@ func (s *Session) QueryAt(
 }
 
 // QueryOf makes a query that is encoded already of one node, which answers from what it holds.
-func (s *Session) QueryOf(ctx context.Context, endpoint string, data []byte) error {
+func (s *Session) QueryOf(ctx context.Context, endpoint string, data []byte) (any, error) {
 	own := *s
 	own.options.Target = endpoint
-	_, _, err := own.QueryAt(ctx, core.Stale, 0, data)
-	return err
+	v, _, err := own.QueryAt(ctx, core.Stale, 0, data)
+	return v, err
 }
 
 // Report prints an error as a line of JSON and returns it as reported. A line that is not zero is

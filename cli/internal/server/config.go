@@ -43,6 +43,8 @@ type Config struct {
 	Advertise string // where peers find this node; default the first of Listen
 	APIListen string // where to listen for clients, host:port; default Bind and 8100 plus the id
 
+	APIConnections int // of clients, at most; default 16384, or 3/4 of the files that may be open
+
 	Transports []Choice // default tcp; an address that names none is the first's
 	Store      Choice   // default wal
 	Machine    Choice   // default lua
@@ -77,7 +79,12 @@ const (
 	DefaultTick      = 10 * time.Millisecond
 	DefaultHeartbeat = 100 * time.Millisecond
 	DefaultElection  = 500 * time.Millisecond
+
+	DefaultAPIConnections = 16_384
 )
+
+// maxAPIConnections bounds what may be asked for.
+const maxAPIConnections = 1 << 20
 
 // maxClockDrift is what no clock exceeds that lease reads could rely on, in millionths.
 const maxClockDrift = 100_000
@@ -112,7 +119,10 @@ func (c Config) complete() (Config, error) {
 	if c, err = c.withAddresses(); err != nil {
 		return c, err
 	}
-	return c, c.checkNumbers()
+	if err = c.checkNumbers(); err == nil {
+		c.APIConnections, err = connections(c.APIConnections, maxFiles())
+	}
+	return c, err
 }
 
 func (c Config) checkNumbers() error {
@@ -136,6 +146,21 @@ func (c Config) checkNumbers() error {
 		return exit.Usagef("--procs is %d, want no less than 0", c.Procs)
 	}
 	return nil
+}
+
+// connections is how many clients may be connected, of whom none may take a file from the log.
+func connections(wanted, files int) (int, error) {
+	room := files - files/4
+	switch {
+	case wanted < 0 || wanted > maxAPIConnections:
+		return 0, exit.Usagef("--api-connections is %d, want 1 to %d", wanted, maxAPIConnections)
+	case wanted == 0:
+		return min(DefaultAPIConnections, room), nil
+	case wanted > room:
+		return 0, exit.Usagef("--api-connections is %d, want no more than %d: the system lets this "+
+			"process have %d files open (ulimit -n), and a quarter is for the log", wanted, room, files)
+	}
+	return wanted, nil
 }
 
 // withAddresses fills in and checks everything that is or has an address.

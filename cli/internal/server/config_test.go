@@ -160,3 +160,20 @@ func TestLoggerLevelsAndFormats(t *testing.T) {
 		}
 	}
 }
+
+// TestConnectionsLeaveFilesForTheLog: a quarter of those that may be open.
+func TestConnectionsLeaveFilesForTheLog(t *testing.T) {
+	for _, c := range []struct{ wanted, files, got int }{
+		{0, 1 << 20, DefaultAPIConnections}, {0, 1024, 768}, {768, 1024, 768}, {769, 1024, 0},
+		{maxAPIConnections, 1 << 30, maxAPIConnections}, {maxAPIConnections + 1, 1 << 30, 0},
+		{-1, 1024, 0},
+	} {
+		got, err := connections(c.wanted, c.files)
+		if got != c.got || (err == nil) != (got > 0) || err != nil && !errors.Is(err, exit.ErrUsage) {
+			t.Errorf("%d wanted with %d files: got %d, %v, want %d", c.wanted, c.files, got, err, c.got)
+		}
+	}
+	if got, err := (Config{ID: 1}).complete(); err != nil || got.APIConnections == 0 {
+		t.Errorf("got %d, %v", got.APIConnections, err)
+	}
+}

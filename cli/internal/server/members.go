@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"strings"
 
 	"github.com/tidelock-raft/tidelock/cli/internal/exit"
@@ -34,23 +35,25 @@ func (p *parts) checkMembers() error {
 // scanBytes bounds how much of the log is read at a time, in bytes.
 const scanBytes = 1 << 20
 
+// scan yields the entries lo … hi-1 of the default group.
+func scan(store core.Store, lo, hi core.Index) iter.Seq2[*core.Entry, error] {
+	return core.EachEntry(lo, hi, func(dst []core.Entry, lo, hi core.Index) ([]core.Entry, error) {
+		return store.Entries(dst, core.DefaultGroup, lo, hi, scanBytes)
+	})
+}
+
 // membersChanged reports whether the members may be others than in the beginning: the beginning is
 // no longer in the log, or the log changes them.
 func (p *parts) membersChanged(state core.State) (bool, error) {
 	if state.Snapshot.Index > 0 {
 		return true, nil
 	}
-	var page []core.Entry
-	for at := state.Start.Index; at < state.Last.Index; at = page[len(page)-1].Index {
-		var err error
-		page, err = p.store.Entries(page[:0], core.DefaultGroup, at+1, state.Last.Index+1, scanBytes)
+	for e, err := range scan(p.store, state.Start.Index+1, state.Last.Index+1) {
 		if err != nil {
 			return false, fmt.Errorf("read members: %w", err)
 		}
-		for i := range page {
-			if page[i].Kind == core.EntryMembership {
-				return true, nil
-			}
+		if e.Kind == core.EntryMembership {
+			return true, nil
 		}
 	}
 	return false, nil

@@ -170,21 +170,13 @@ func (v *recovery) read(dir string) (s Survivor, err error) {
 // newestMembers is the last membership in a log.
 func newestMembers(store core.Store, st core.State) (core.Membership, error) {
 	newest := st.Snapshot.Membership
-	var page []core.Entry
-	at := max(st.Start.Index, st.Snapshot.Index)
-	for ; at < st.Last.Index; at = page[len(page)-1].Index {
-		var err error
-		page, err = store.Entries(page[:0], core.DefaultGroup, at+1, st.Last.Index+1, scanBytes)
+	from := max(st.Start.Index, st.Snapshot.Index) + 1
+	for e, err := range scan(store, from, st.Last.Index+1) {
+		if err == nil && e.Kind == core.EntryMembership {
+			newest, _, err = core.DecodeMembership(e.Data)
+		}
 		if err != nil {
 			return newest, fmt.Errorf("read members: %w", err)
-		}
-		for i := range page {
-			if page[i].Kind != core.EntryMembership {
-				continue
-			}
-			if newest, _, err = core.DecodeMembership(page[i].Data); err != nil {
-				return newest, fmt.Errorf("read members: %w", err)
-			}
 		}
 	}
 	return newest, nil
@@ -337,8 +329,9 @@ const asideSuffix = ".before-"
 // maxAudit bounds what is read of it, in bytes.
 const maxAudit = 64 << 10
 
-// carryOut does what the plan says, on the directories that are here. The log that goes on comes
-// last: until then the plan stays what it is, and after a failure the same may be asked for again.
+// carryOut does what the plan says, on the directories that are here. Of what counts the log that
+// goes on comes last: until then the plan stays what it is, and after a failure the same may be
+// asked for again. The files with the audit say that it is done, so they come when it is.
 func (v *recovery) carryOut() error {
 	now := time.Now()
 	audit, err := json.Marshal(Audit{
@@ -349,11 +342,11 @@ func (v *recovery) carryOut() error {
 		return fmt.Errorf("encode audit: %w", err)
 	}
 	for _, step := range []func(*Survivor) error{
+		v.setAside,
+		func(s *Survivor) error { return v.goOn(s, audit, now) },
 		func(s *Survivor) error {
 			return vfs.WriteFile(v.fs, filepath.Join(s.Dir, auditName), append(audit, '\n'))
 		},
-		v.setAside,
-		func(s *Survivor) error { return v.goOn(s, audit, now) },
 	} {
 		for i := range v.Recovery.Survivors {
 			s := &v.Recovery.Survivors[i]

@@ -100,15 +100,38 @@ func TestRecoveryCanBeAskedForAgain(t *testing.T) {
 	if done, err := Recover(r); err == nil || done.Done {
 		t.Fatalf("got %+v, %v", done, err)
 	}
+	// Now it ends after the log of node 3 was set aside, as its snapshots cannot be.
+	snapshots := filepath.Join(three, "snapshots")
+	for _, dir := range []string{snapshots, snapshots + asideSuffix + plan.Confirm + "/in the way"} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := os.RemoveAll(obstacle); err != nil {
 		t.Fatal(err)
 	}
-	// Now it ends after the log of node 3 was set aside.
-	if err := os.Rename(filepath.Join(three, "wal"), obstacle); err != nil {
+	if done, err := Recover(r); err == nil || done.Done {
+		t.Fatalf("got %+v, %v", done, err)
+	}
+	told := func() (n int) {
+		for _, dir := range []string{one, three} {
+			if _, err := os.Stat(filepath.Join(dir, auditName)); err == nil {
+				n++
+			}
+		}
+		return n
+	}
+	if n := told(); n > 0 {
+		t.Errorf("%d directories tell of a recovery that was not done", n)
+	}
+	if err := os.RemoveAll(snapshots + asideSuffix + plan.Confirm); err != nil {
 		t.Fatal(err)
 	}
 	if done, err := Recover(r); err != nil || !done.Done || done.After != plan.After {
 		t.Fatalf("got %+v, %v", done, err)
+	}
+	if n := told(); n != 2 {
+		t.Errorf("%d directories tell of the recovery, want both", n)
 	}
 	if _, err := os.Stat(obstacle); err != nil {
 		t.Errorf("the log of node 3 was not kept: %v", err)

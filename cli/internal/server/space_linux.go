@@ -1,6 +1,9 @@
 package server
 
-import "syscall"
+import (
+	"math"
+	"syscall"
+)
 
 // diskSpace is what the file system has left for this process, and its size; zeros: not known.
 func diskSpace(dir string) (free, size uint64) {
@@ -10,4 +13,13 @@ func diskSpace(dir string) (free, size uint64) {
 	}
 	unit := uint64(s.Bsize)
 	return s.Bavail * unit, s.Blocks * unit
+}
+
+// maxFiles is how many files this process may have open.
+func maxFiles() int {
+	var r syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &r) != nil || r.Cur > math.MaxInt32 {
+		return math.MaxInt32
+	}
+	return int(r.Cur)
 }

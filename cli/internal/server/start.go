@@ -34,6 +34,7 @@ func start(ctx context.Context, p *parts) error {
 	service := &logs{Service: backups, store: p.store, snapshots: p.snapshots}
 	api, err := native.Serve(native.Config{
 		Listen: p.APIListen, APIAddr: p.apiAddr, Logger: p.Log,
+		MaxConns: p.APIConnections, MaxRequestBytes: engine.MaxCommandBytes,
 	}, service)
 	if err != nil {
 		return closeAll(err, n)

@@ -92,31 +92,45 @@ func nobody(p *Picture) []Finding {
 }
 
 func noQuorum(p *Picture) []Finding {
-	var there, away []*Replica
-	for _, r := range p.Voters {
-		if p.Answers(r) {
-			there = append(there, r)
-		} else {
-			away = append(away, r)
+	var lacks, next []string
+	away, survivors := map[*Replica]bool{}, map[*Replica]bool{}
+	for what, h := range p.halves() {
+		there, missing := p.split(h)
+		for _, r := range there {
+			survivors[r] = true
+		}
+		if len(there) >= h.Majority() {
+			continue
+		}
+		lacks = append(lacks, fmt.Sprintf("%d of %s, a majority of %d is needed", len(there),
+			count(len(h), what), h.Majority()))
+		next = append(next, fmt.Sprintf("start again any %d of %s: raft-node --id %d, as it was started "+
+			"before", h.Majority()-len(there), names(missing), missing[0].ID))
+		for _, r := range missing {
+			away[r] = true
 		}
 	}
-	if len(p.Voters) == 0 || len(there) >= p.Majority {
+	if lacks == nil {
 		return nil
 	}
-	f := finding(Error, "no_quorum", away, "no quorum: %d of %s, a majority of %d is needed; "+
-		"nothing can be written", len(there), count(len(p.Voters), "voter"), p.Majority)
-	for _, r := range away {
+	f := finding(Error, "no_quorum", p.among(away), "no quorum: %s; nothing can be written",
+		strings.Join(lacks, ", and "))
+	for _, r := range p.among(away) {
 		f.saw("%s", p.absence(r))
 	}
-	f.next("start again any %d of %s: raft-node --id %d, as it was started before",
-		p.Majority-len(there), names(away), away[0].ID)
-	var survivors []string
-	for _, r := range there {
-		survivors = append(survivors, fmt.Sprint(r.ID))
+	f.Next = append(f.Next, next...)
+	var ids []string
+	for _, r := range p.among(survivors) {
+		ids = append(ids, fmt.Sprint(r.ID))
 	}
 	f.next("only if their disks are lost for good, on the machine of a survivor, the node stopped: "+
-		"tidelock recover DIR --survivors %s --plan", strings.Join(survivors, ","))
+		"tidelock recover DIR --survivors %s --plan", strings.Join(ids, ","))
 	return []Finding{f}
+}
+
+// among are the replicas of a set, ascending.
+func (p *Picture) among(set map[*Replica]bool) []*Replica {
+	return slices.DeleteFunc(slices.Clone(p.Replicas), func(r *Replica) bool { return !set[r] })
 }
 
 // absence says what is known of a node that does not do its part.
@@ -148,7 +162,7 @@ func unlinked(p *Picture) (list []Finding) {
 			if p.Leader != nil && a != p.Leader && b != p.Leader {
 				continue // followers have nothing to tell each other
 			}
-			if p.Leader == nil && (a.Member.Role != "voter" || b.Member.Role != "voter") {
+			if p.Leader == nil && (!a.counts() || !b.counts()) {
 				continue
 			}
 			if f, ok := link(a, b); ok {
@@ -204,9 +218,10 @@ func noLeader(p *Picture) []Finding {
 	if p.Leader != nil || len(p.Voters) == 0 || len(noQuorum(p)) > 0 {
 		return nil
 	}
-	f := finding(Error, "no_leader", p.Voters, "a majority answers here, and nobody leads: an "+
+	voters := slices.DeleteFunc(slices.Clone(p.Replicas), func(r *Replica) bool { return !r.counts() })
+	f := finding(Error, "no_leader", voters, "a majority answers here, and nobody leads: an "+
 		"election is under way, or none succeeds")
-	for _, r := range p.Voters {
+	for _, r := range voters {
 		if r.Group != nil {
 			f.saw("node %d: %s in term %d, last entry %d", r.ID, r.Group.Role, r.Group.Term,
 				r.Group.LastIndex)

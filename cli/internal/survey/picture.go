@@ -3,6 +3,8 @@ package survey
 import (
 	"cmp"
 	"fmt"
+	"iter"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -17,11 +19,18 @@ type Picture struct {
 	Replicas []*Replica // members and whoever else answers, ascending by id
 
 	Leader   *Replica // of the newest term; nil: none is known
-	Majority int
-	Voters   []*Replica
+	Voters   Half
+	Outgoing Half       // in a joint membership the voters that are being left; else none
 	Commit   core.Index // the newest that anybody knows of
 	newest   *Replica   // which has applied most
 }
+
+// Half is a set of voters. The half of a joint membership needs a majority of its own; as a rule
+// there is but one half, which is the whole.
+type Half []*Replica
+
+// Majority is how many of them have to agree.
+func (h Half) Majority() int { return min(len(h), len(h)/2+1) }
 
 // Replica is one node as itself and the others see it.
 type Replica struct {
@@ -130,8 +139,24 @@ func (p *Picture) enlist() {
 		if m.Role == "voter" {
 			p.Voters = append(p.Voters, r)
 		}
+		if m.Outgoing {
+			p.Outgoing = append(p.Outgoing, r)
+		}
 	}
-	p.Majority = len(p.Voters)/2 + 1
+}
+
+// halves yields the sets of voters that have to agree, and what their members are called.
+func (p *Picture) halves() iter.Seq2[string, Half] {
+	return func(yield func(string, Half) bool) {
+		if len(p.Voters) > 0 && yield("voter", p.Voters) && len(p.Outgoing) > 0 {
+			yield("outgoing voter", p.Outgoing)
+		}
+	}
+}
+
+// counts reports whether a replica is a voter in either half.
+func (r *Replica) counts() bool {
+	return r.Member != nil && (r.Member.Role == "voter" || r.Member.Outgoing)
 }
 
 // Answers reports whether a voter does what a majority is for: it answers the leader. As long as
@@ -146,20 +171,27 @@ func (p *Picture) Answers(r *Replica) bool {
 	return r.Member != nil && r.Member.Alive
 }
 
-// answering is how many voters answer.
-func (p *Picture) answering() (n int) {
-	for _, r := range p.Voters {
+// split tells voters that answer from those that do not.
+func (p *Picture) split(h Half) (there, away Half) {
+	for _, r := range h {
 		if p.Answers(r) {
-			n++
+			there = append(there, r)
+		} else {
+			away = append(away, r)
 		}
 	}
-	return n
+	return there, away
 }
 
-// Spare is how many voters may fail before nothing can be committed; negative: nothing can be.
+// Spare is how many voters may fail before nothing can be committed; negative: nothing can be. Of
+// two halves the weaker decides, for all that fail may be in it.
 func (p *Picture) Spare() int {
-	spare := p.answering() - p.Majority
-	if p.Leader == nil {
+	spare := math.MaxInt
+	for _, h := range p.halves() {
+		there, _ := p.split(h)
+		spare = min(spare, len(there)-h.Majority())
+	}
+	if p.Leader == nil || len(p.Voters) == 0 {
 		spare = min(spare, -1)
 	}
 	return spare
@@ -170,21 +202,29 @@ func (p *Picture) Headline() string {
 	if len(p.Voters) == 0 {
 		return "no node answers that knows the members"
 	}
-	text, answer := count(len(p.Voters), "voter"), p.answering()
-	if answer < len(p.Voters) {
-		text += fmt.Sprintf(", %d answer", answer)
+	var halves []string
+	for what, h := range p.halves() {
+		text := count(len(h), what)
+		if there, away := p.split(h); len(away) > 0 {
+			text += fmt.Sprintf(", %d answer", len(there))
+			if p.Leader != nil && len(there) < h.Majority() {
+				text += fmt.Sprintf(" of %d needed", h.Majority())
+			}
+		}
+		halves = append(halves, text)
 	}
+	text := strings.Join(halves, " and ")
 	switch spare := p.Spare(); {
 	case p.Leader == nil:
 		text += ", no leader: nothing can be committed"
 	case spare < 0:
-		text += fmt.Sprintf(" of %d needed: nothing can be committed", p.Majority)
+		text += ": nothing can be committed"
 	default:
 		text += ", tolerates " + count(spare, "failure")
 	}
 	learners := 0
 	for _, r := range p.Replicas {
-		if r.Member != nil && r.Member.Role != "voter" && r.Member.Role != "outgoing" {
+		if r.Member != nil && !r.counts() && r.Member.Role != "outgoing" {
 			learners++
 		}
 	}

@@ -181,19 +181,25 @@ func (p *Picture) join(joins *Replica) string {
 	return strings.Join(others, ",")
 }
 
+// changing finds a joint membership. It is about those who are in one half of it only.
 func changing(p *Picture) []Finding {
-	var leaving []*Replica
+	var moving []*Replica
 	for _, r := range p.Replicas {
-		if r.Member != nil && r.Member.Role == "outgoing" {
-			leaving = append(leaving, r)
+		if m := r.Member; m != nil && (m.Role == "outgoing" ||
+			len(p.Outgoing) > 0 && m.Role == "voter" && !m.Outgoing) {
+			moving = append(moving, r)
 		}
 	}
-	if leaving == nil {
+	if moving == nil {
 		return nil
 	}
-	f := finding(Warning, "change_pending", leaving, "a change of membership is under way: both "+
+	f := finding(Warning, "change_pending", moving, "a change of membership is under way: both "+
 		"majorities have to agree until it is over")
-	f.saw("%s still count", names(leaving))
+	for what, h := range p.halves() {
+		there, _ := p.split(h)
+		f.saw("of %s (%s) a majority of %d is needed; %d answer", count(len(h), what), names(h),
+			h.Majority(), len(there))
+	}
 	f.next("raft-client cluster members")
 	return []Finding{f}
 }

@@ -3,6 +3,7 @@ package survey
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +49,92 @@ func TestHealthyWorldHasNoFindings(t *testing.T) {
 	p := Draw(world())
 	if f := p.Findings(); len(f) > 0 || p.Headline() != "3 voters, tolerates 1 "+
 		"failure" || p.Spare() != 1 {
+		t.Errorf("got %+v, %s", f, p.Headline())
+	}
+}
+
+// joint makes a world one in which node 4 replaces node 3, and 1 and 2 stay: {1,2,4} and {1,2,3}.
+func joint(w []Node) []Node {
+	four := Node{Endpoint: "e:4", ID: 4, Status: &core.NodeStatus{Node: 4, Cluster: 9, Version: "1",
+		Time: 1, Groups: []core.GroupStatus{*groupOf(&w[1])}}}
+	w = append(w, four)
+	for i := range w {
+		g := groupOf(&w[i])
+		g.Members = slices.Clone(g.Members)
+		for j := range g.Members {
+			g.Members[j].Outgoing = true
+		}
+		g.Members[2].Role = "outgoing"
+		g.Members = append(g.Members, core.MemberStatus{ID: 4, Role: "voter", Addr: "h:4", Alive: i == 0})
+		if i != 3 {
+			w[i].Status.Peers = append(w[i].Status.Peers, core.PeerStatus{Node: 4, HeardMS: 10})
+		}
+	}
+	w[3].Status.Peers = []core.PeerStatus{{Node: 1, HeardMS: 10}}
+	return w
+}
+
+// TestBothHalvesOfAJointMembershipCount takes voters away from one half, and from the other.
+func TestBothHalvesOfAJointMembershipCount(t *testing.T) {
+	for name, c := range map[string]struct {
+		silent   []core.NodeID
+		headline string
+		spare    int
+		first    string // finding
+		text     string // in it
+	}{
+		"nobody": {nil, "3 voters and 3 outgoing voters, tolerates 1 failure", 1, "change_pending",
+			"of 3 outgoing voters (node 1, node 2, node 3) a majority of 2 is needed; 3 answer"},
+		"one that goes": {[]core.NodeID{3}, "3 voters and 3 outgoing voters, 2 answer, tolerates 0 " +
+			"failures", 0, "down", "[3]"},
+		"one that comes": {[]core.NodeID{4}, "3 voters, 2 answer and 3 outgoing voters, tolerates 0 " +
+			"failures", 0, "down", "[4]"},
+		"a majority of those that were": {[]core.NodeID{2, 3}, "3 voters, 2 answer and 3 outgoing " +
+			"voters, 1 answer of 2 needed: nothing can be committed", -1, "no_quorum",
+			"no quorum: 1 of 3 outgoing voters, a majority of 2 is needed; nothing can be written " +
+				"[2 3] --survivors 1,4"},
+		"both majorities": {[]core.NodeID{2, 3, 4}, "3 voters, 1 answer of 2 needed and 3 outgoing " +
+			"voters, 1 answer of 2 needed: nothing can be committed", -1, "no_quorum",
+			"no quorum: 1 of 3 voters, a majority of 2 is needed, and 1 of 3 outgoing voters, a majority " +
+				"of 2 is needed; nothing can be written [2 3 4] --survivors 1"},
+	} {
+		w := joint(world())
+		for _, id := range c.silent {
+			silent(w, id)
+		}
+		p := Draw(w)
+		if got := p.Headline(); got != c.headline || p.Spare() != c.spare {
+			t.Errorf("%s: got %q, %d to spare; want %q, %d", name, got, p.Spare(), c.headline, c.spare)
+		}
+		findings := p.Findings()
+		if len(findings) == 0 || findings[0].Cause != c.first {
+			t.Errorf("%s: got %+v, want %s", name, findings, c.first)
+			continue
+		}
+		last := findings[len(findings)-1] // the change, which is pending
+		text := fmt.Sprint(findings[0].Text, " ", findings[0].Nodes, findings[0].Evidence,
+			findings[0].Next)
+		for _, part := range strings.Split(c.text, " --") {
+			if !strings.Contains(text, part) {
+				t.Errorf("%s: got %s\nwant %s", name, text, part)
+			}
+		}
+		if last.Cause != "change_pending" || fmt.Sprint(last.Nodes) != "[3 4]" {
+			t.Errorf("%s: got %+v, want a change of nodes 3 and 4", name, last)
+		}
+	}
+}
+
+// TestNewVotersAreAChange joins node 4 to three that all stay: nobody is only outgoing.
+func TestNewVotersAreAChange(t *testing.T) {
+	w := joint(world())
+	for i := range w {
+		groupOf(&w[i]).Members[2].Role = "voter"
+	}
+	p := Draw(w)
+	if f := p.Findings(); len(f) != 1 || f[0].Cause != "change_pending" ||
+		fmt.Sprint(f[0].Nodes) != "[4]" ||
+		p.Headline() != "4 voters and 3 outgoing voters, tolerates 1 failure" {
 		t.Errorf("got %+v, %s", f, p.Headline())
 	}
 }

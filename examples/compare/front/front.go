@@ -1,8 +1,8 @@
 // Package front connects clients in other processes with systems that are libraries and bring no
 // server: requests of all clients of a process go over one connection, as they come, and replies
-// come back in the same order. Whoever has nothing more to write flushes.
+// come back in the same order. Whatever waits to be written is written at once.
 //
-//	request  kind (1: put, 2: get) | key's length (1) | value's length (4) | key | value
+//	request  kind (1) | key's length (1) | value's length (4) | key | value
 //	reply    length (4) | text of an error; none: it succeeded
 //
 // A connection begins with one byte of the server's: whether its replica leads.
@@ -22,7 +22,8 @@ import (
 
 const (
 	kindPut = 1
-	kindGet = 2
+	kindGet = 2 // without a value
+	kindAll = 3 // the value is a batch, without a key
 
 	headBytes = 6
 	// maxValue and maxError bound what is read from the other side.
@@ -122,23 +123,62 @@ func (s *Server) take(r *bufio.Reader) (system.Future, error) {
 		return s.node.Put(string(buf[:keys]), buf[keys:]), nil
 	case kindGet:
 		return s.node.Get(string(buf[:keys])), nil
+	case kindAll:
+		return s.node.PutAll(buf[keys:]), nil
 	}
 	return nil, fmt.Errorf("%w: kind %d", ErrProtocol, kind)
 }
 
+// reply waits for outcomes in their order. What has been told leaves at once, whatever is waited for
+// next: another goroutine writes all that there is, again and again.
 func reply(conn net.Conn, asked chan system.Future) {
-	w := bufio.NewWriterSize(conn, bufferBytes)
+	o := outbox{conn: conn, wake: make(chan struct{}, 1)}
+	var writing sync.WaitGroup
+	writing.Go(o.write) // ends when wake is closed
 	for f := range asked {
 		text := ""
 		if err := f.Wait(); err != nil {
 			text = err.Error()
 			text = text[:min(len(text), maxError)]
 		}
-		// Errors of a bufio.Writer stay: the flush tells.
-		_, _ = w.Write(binary.LittleEndian.AppendUint32(nil, uint32(len(text))))
-		_, _ = w.WriteString(text)
-		if len(asked) == 0 && w.Flush() != nil {
-			_ = conn.Close() // which ends the reading, and so this
+		o.add(func(buf []byte) []byte {
+			return append(binary.LittleEndian.AppendUint32(buf, uint32(len(text))), text...)
+		})
+	}
+	close(o.wake)
+	writing.Wait()
+}
+
+// outbox is what waits to be written to a connection.
+type outbox struct {
+	conn net.Conn
+	wake chan struct{}
+
+	mu  sync.Mutex
+	buf []byte
+}
+
+func (o *outbox) add(more func([]byte) []byte) {
+	o.mu.Lock()
+	o.buf = more(o.buf)
+	o.mu.Unlock()
+	select {
+	case o.wake <- struct{}{}:
+	default:
+	}
+}
+
+// write writes all that waits until wake is closed. A connection that fails it closes, so that who
+// reads from it hears of it.
+func (o *outbox) write() {
+	var buf []byte
+	for open := true; open; {
+		_, open = <-o.wake
+		o.mu.Lock()
+		buf, o.buf = o.buf, buf[:0]
+		o.mu.Unlock()
+		if _, err := o.conn.Write(buf); err != nil {
+			_ = o.conn.Close()
 		}
 	}
 }
@@ -161,11 +201,11 @@ type Client struct {
 	conn    net.Conn
 	running sync.WaitGroup
 
+	out outbox
+
 	mu      sync.Mutex // of requests in their order
-	queue   []byte
 	waiting chan *call
 	closed  bool
-	wake    chan struct{}
 }
 
 // call is a Future.
@@ -193,9 +233,10 @@ func Dial(addresses []string) (system.Target, error) {
 		}
 		if leads[0] == 1 {
 			c := &Client{
-				conn: conn, waiting: make(chan *call, maxInFlight), wake: make(chan struct{}, 1),
+				conn: conn, waiting: make(chan *call, maxInFlight),
+				out: outbox{conn: conn, wake: make(chan struct{}, 1)},
 			}
-			c.running.Go(c.write) // these end with Close
+			c.running.Go(c.out.write) // these end with Close
 			c.running.Go(c.read)
 			return c, nil
 		}
@@ -209,6 +250,9 @@ func Dial(addresses []string) (system.Target, error) {
 // Put implements system.Target.
 func (c *Client) Put(key string, value []byte) system.Future { return c.ask(kindPut, key, value) }
 
+// PutAll implements system.Target.
+func (c *Client) PutAll(b system.Batch) system.Future { return c.ask(kindAll, "", b) }
+
 // Get implements system.Target.
 func (c *Client) Get(key string) system.Future { return c.ask(kindGet, key, nil) }
 
@@ -221,27 +265,12 @@ func (c *Client) ask(kind byte, key string, value []byte) system.Future {
 		return f
 	}
 	c.waiting <- f
-	c.queue = append(c.queue, kind, byte(len(key)))
-	c.queue = binary.LittleEndian.AppendUint32(c.queue, uint32(len(value)))
-	c.queue = append(append(c.queue, key...), value...)
-	select {
-	case c.wake <- struct{}{}:
-	default:
-	}
+	c.out.add(func(buf []byte) []byte {
+		buf = append(buf, kind, byte(len(key)))
+		buf = binary.LittleEndian.AppendUint32(buf, uint32(len(value)))
+		return append(append(buf, key...), value...)
+	})
 	return f
-}
-
-// write writes all that waits, again and again.
-func (c *Client) write() {
-	var buf []byte
-	for range c.wake {
-		c.mu.Lock()
-		buf, c.queue = c.queue, buf[:0]
-		c.mu.Unlock()
-		if _, err := c.conn.Write(buf); err != nil {
-			return // and read says so to those who wait
-		}
-	}
 }
 
 // read tells the outcomes.
@@ -256,7 +285,7 @@ func (c *Client) read() {
 	}
 	c.mu.Lock()
 	c.closed = true
-	close(c.wake)
+	close(c.out.wake)
 	close(c.waiting)
 	c.mu.Unlock()
 	for f := range c.waiting {

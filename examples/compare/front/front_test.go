@@ -30,6 +30,18 @@ func (n *node) Put(key string, value []byte) system.Future {
 	return settled{}
 }
 
+// PutAll implements system.Target.
+func (n *node) PutAll(b system.Batch) system.Future {
+	for len(b) > 0 {
+		key, value, rest, ok := b.Next()
+		if !ok {
+			return settled{errors.New("torn")}
+		}
+		n.items[string(key)], b = string(value), rest
+	}
+	return settled{}
+}
+
 // Get implements system.Target.
 func (n *node) Get(key string) system.Future {
 	if _, ok := n.items[key]; !ok {
@@ -66,7 +78,8 @@ func TestRequestsReachTheOneThatLeads(t *testing.T) {
 	for range 1000 {
 		open = append(open, c.Put("a", []byte("1")), c.Get("a"))
 	}
-	for _, f := range open {
+	batch := system.AppendPut(system.AppendPut(nil, "a", []byte("1")), "c", []byte("3"))
+	for _, f := range append(open, c.PutAll(batch)) {
 		if err := f.Wait(); err != nil {
 			t.Fatal(err)
 		}
@@ -80,11 +93,50 @@ func TestRequestsReachTheOneThatLeads(t *testing.T) {
 	if err := c.Get("a").Wait(); err == nil {
 		t.Error("a closed client got an answer")
 	}
-	if len(follower.items) != 0 || leader.items["a"] != "1" {
+	if len(follower.items) != 0 || leader.items["a"] != "1" || leader.items["c"] != "3" {
 		t.Errorf("follower has %v, leader %v", follower.items, leader.items)
 	}
 	if _, err := Dial(addresses[:1]); err == nil {
 		t.Error("a follower was taken for a leader")
+	}
+}
+
+// slow answers gets when it is told to.
+type slow struct {
+	node
+	answer chan error
+}
+
+// Get implements system.Target.
+func (s *slow) Get(string) system.Future { return settledBy(s.answer) }
+
+type settledBy chan error
+
+// Wait implements system.Future.
+func (s settledBy) Wait() error { return <-s }
+
+// TestReplyDoesNotWaitForTheNext has a request behind another one that is answered.
+func TestReplyDoesNotWaitForTheNext(t *testing.T) {
+	n := &slow{node{items: map[string]string{}, leads: true}, make(chan error)}
+	s, err := Serve(n, "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	c, err := Dial([]string{s.Addr()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, second := c.Put("a", nil), c.Get("b")
+	if err := first.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	n.answer <- errors.New("late")
+	if err := second.Wait(); err == nil || err.Error() != "late" {
+		t.Errorf("got %v", err)
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -114,6 +166,7 @@ func TestServerEndsWhatItDoesNotUnderstand(t *testing.T) {
 
 func FuzzServerReads(f *testing.F) {
 	f.Add([]byte{kindPut, 1, 2, 0, 0, 0, 'k', 'v', 'v'})
+	f.Add([]byte{kindAll, 0, 7, 0, 0, 0, 1, 1, 0, 0, 0, 'k', 'v'})
 	f.Add([]byte{kindGet, 1, 0, 0, 0, 0, 'k'})
 	f.Add(binary.LittleEndian.AppendUint32([]byte{kindPut, 1}, 1<<31))
 	f.Fuzz(func(_ *testing.T, data []byte) {

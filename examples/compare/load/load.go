@@ -2,7 +2,6 @@
 package load
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -21,7 +20,11 @@ type Workload struct {
 	Clients int  // goroutines that ask
 	Window  int  // requests that each has open: 1 is a closed loop
 	Read    bool // linearizable reads in the place of writes
+	Batch   int  // puts in a write, which rates count; zero: one
 }
+
+// BatchPuts is how many puts a batch has: less than the 128 that etcd allows.
+const BatchPuts = 64
 
 // Workloads are all of them, in the order of the tables.
 func Workloads() []Workload {
@@ -31,6 +34,7 @@ func Workloads() []Workload {
 	}
 	return append(all,
 		Workload{Name: "8 × 512 in flight", Clients: 8, Window: 512},
+		Workload{Name: "8 × 16 in flight, 64 puts each", Clients: 8, Window: 16, Batch: BatchPuts},
 		Workload{Name: "reads, 256 clients", Clients: 256, Window: 1, Read: true})
 }
 
@@ -44,37 +48,50 @@ type Setting struct {
 // Result is what a workload came to. Times are in microseconds.
 type Result struct {
 	Workload string
-	Procs    int // GOMAXPROCS
-	Count    uint64
-	Rate     float64 // a second
+	Procs    int     // GOMAXPROCS
+	Count    uint64  // of puts, where a write has several
+	Rate     float64 // the same, a second
 	P50, P99 float64
 	P999     float64
 	Max      float64
-	CPU      float64 // of one request
+	CPU      float64 // of one request, or put
 	Errors   int64
 	Cause    string // of the first
 }
 
-// Fill writes every key once.
+// Fill writes every key once, in batches.
 func Fill(t system.Target, s Setting) error {
-	open := make([]system.Future, 0, 512)
-	wait := func() (err error) {
-		for _, f := range open {
-			err = errors.Join(err, f.Wait())
-		}
-		open = open[:0]
-		return err
-	}
 	value := payload(s)
-	for i := range s.Keys {
-		open = append(open, started(t.Put(key(i), value)))
-		if len(open) == cap(open) {
-			if err := wait(); err != nil {
+	return pipeline((s.Keys+BatchPuts-1)/BatchPuts, 64, func(n int) system.Future {
+		var b system.Batch
+		for i := n * BatchPuts; i < min(s.Keys, (n+1)*BatchPuts); i++ {
+			b = system.AppendPut(b, key(i), value)
+		}
+		return t.PutAll(b)
+	})
+}
+
+// Write makes so many writes.
+func Write(t system.Target, s Setting, writes int) error {
+	value := payload(s)
+	return pipeline(writes, 2048, func(n int) system.Future { return t.Put(key(n%s.Keys), value) })
+}
+
+// pipeline makes n requests and keeps up to window of them open.
+func pipeline(n, window int, ask func(int) system.Future) error {
+	ring := make([]system.Future, window)
+	for i := range n + window {
+		f := &ring[i%window]
+		if *f != nil {
+			if err := (*f).Wait(); err != nil {
 				return err
 			}
 		}
+		if *f = nil; i < n {
+			*f = started(ask(i))
+		}
 	}
-	return wait()
+	return nil
 }
 
 // started is a request that is under way whether anybody waits or not.
@@ -144,11 +161,14 @@ func (r *run) client(number int) {
 		if p.future != nil {
 			now = r.settle(p, number)
 		}
-		key := r.keys[random.IntN(len(r.keys))]
-		if p.since = now; r.Read {
-			p.future = r.target.Get(key)
-		} else {
-			p.future = r.target.Put(key, value)
+		key := func() string { return r.keys[random.IntN(len(r.keys))] }
+		switch p.since = now; {
+		case r.Read:
+			p.future = r.target.Get(key())
+		case r.Batch > 0:
+			p.future = r.target.PutAll(r.batch(key, value))
+		default:
+			p.future = r.target.Put(key(), value)
 		}
 		if r.Window > 1 {
 			p.future = started(p.future)
@@ -159,6 +179,14 @@ func (r *run) client(number int) {
 			r.settle(&ring[i], number)
 		}
 	}
+}
+
+func (r *run) batch(key func() string, value []byte) system.Batch {
+	b := make(system.Batch, 0, r.Batch*(len(value)+len(r.keys[0])+8))
+	for range r.Batch {
+		b = system.AppendPut(b, key(), value)
+	}
+	return b
 }
 
 // settle waits for an outcome, and counts it if it falls into the time that counts.
@@ -182,13 +210,14 @@ func (r *run) result(spent time.Duration) Result {
 		h.Merge(&r.shards[i+1])
 	}
 	micros := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e3 }
+	count := h.Count() * uint64(max(r.Batch, 1))
 	result := Result{
-		Workload: r.Name, Count: h.Count(), Rate: float64(h.Count()) / r.Duration.Seconds(),
+		Workload: r.Name, Count: count, Rate: float64(count) / r.Duration.Seconds(),
 		P50: micros(h.Quantile(0.5)), P99: micros(h.Quantile(0.99)),
 		P999: micros(h.Quantile(0.999)), Max: micros(h.Max()), Errors: r.errors.Load(),
 	}
-	if h.Count() > 0 {
-		result.CPU = micros(spent) / float64(h.Count())
+	if count > 0 {
+		result.CPU = micros(spent) / float64(count)
 	}
 	if cause := r.cause.Load(); cause != nil {
 		result.Cause = *cause

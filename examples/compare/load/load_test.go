@@ -15,6 +15,8 @@ import (
 type target struct {
 	mu         sync.Mutex
 	puts, gets int
+	keys       map[string]bool
+	batches    []int // puts in each
 	fail       bool
 	open, most atomic.Int64
 }
@@ -45,6 +47,29 @@ func (t *target) ask(n *int) system.Future {
 
 // Put implements system.Target.
 func (t *target) Put(string, []byte) system.Future { return t.ask(&t.puts) }
+
+// PutAll implements system.Target.
+func (t *target) PutAll(b system.Batch) system.Future {
+	n := 0
+	for len(b) > 0 {
+		key, _, rest, ok := b.Next()
+		if !ok {
+			panic("torn")
+		}
+		t.mu.Lock()
+		if t.keys == nil {
+			t.keys = make(map[string]bool)
+		}
+		t.keys[string(key)] = true
+		t.mu.Unlock()
+		b = rest
+		n++
+	}
+	t.mu.Lock()
+	t.batches = append(t.batches, n)
+	t.mu.Unlock()
+	return t.ask(new(int))
+}
 
 // Get implements system.Target.
 func (t *target) Get(string) system.Future { return t.ask(&t.gets) }
@@ -120,10 +145,70 @@ func TestRunTellsOfErrors(t *testing.T) {
 func TestFillWritesEveryKey(t *testing.T) {
 	asked := new(target)
 	s := setting()
-	s.Keys = 1200
-	if err := Fill(asked, s); err != nil || asked.puts != 1200 || asked.most.Load() > 512 {
-		t.Errorf("got %v, %d puts, %d open", err, asked.puts, asked.most.Load())
+	s.Keys = 10_000
+	err := Fill(asked, s)
+	if err != nil || len(asked.keys) != s.Keys || asked.most.Load() > 64 {
+		t.Errorf("got %v, %d keys, %d open", err, len(asked.keys), asked.most.Load())
 	}
+	if err := Write(asked, s, 5000); err != nil || asked.puts != 5000 || asked.open.Load() != 0 {
+		t.Errorf("got %v, %d puts", err, asked.puts)
+	}
+}
+
+// TestBatchesCountTheirPuts has rates count puts, and a request be a command.
+func TestBatchesCountTheirPuts(t *testing.T) {
+	asked := new(target)
+	r := Run(asked, Workload{Clients: 2, Window: 4, Batch: BatchPuts}, setting())
+	if r.Count == 0 || r.Count%BatchPuts != 0 || int(r.Count) > len(asked.batches)*BatchPuts ||
+		r.CPU != 1e6/float64(r.Count) {
+		t.Errorf("got %+v of %d batches", r, len(asked.batches))
+	}
+	for _, n := range asked.batches {
+		if n != BatchPuts {
+			t.Fatalf("a batch has %d puts, want %d", n, BatchPuts)
+		}
+	}
+}
+
+// stalling answers at once, but for a time in which it answers nothing.
+type stalling struct {
+	target
+	from, to time.Time
+}
+
+// Put implements system.Target.
+func (s *stalling) Put(string, []byte) system.Future {
+	if now := time.Now(); now.After(s.from) && now.Before(s.to) {
+		return due{s.to}
+	}
+	return due{time.Now()}
+}
+
+// TestSteadyMeasuresFromWhenAWriteIsDue writes for a second, 100 ms of which nothing is answered:
+// those who asked then are as late as they would have been had they asked in time.
+func TestSteadyMeasuresFromWhenAWriteIsDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		s := &stalling{from: begin.Add(499 * time.Millisecond), to: begin.Add(600 * time.Millisecond)}
+		done := make(chan struct{})
+		time.AfterFunc(time.Second+time.Microsecond, func() { close(done) })
+		r := Steady(s, setting(), 1000, done)
+		if r.Count != 1001 || r.Longest != 100*time.Millisecond || r.Errors != 0 ||
+			r.P99 < 80*time.Millisecond || r.P99 > r.Longest {
+			t.Errorf("got %+v", r)
+		}
+	})
+}
+
+func TestSteadyTellsOfErrors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		done := make(chan struct{})
+		time.AfterFunc(10*time.Millisecond, func() { close(done) })
+		r := Steady(&target{fail: true}, setting(), 1000, done)
+		if r.Errors == 0 || r.Errors != r.Count || !errors.Is(r.Cause, errFake) {
+			t.Errorf("got %+v", r)
+		}
+	})
 }
 
 func TestLazyIsStartedBesideTheCaller(t *testing.T) {

@@ -1,6 +1,8 @@
 package system
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"io"
 	"time"
@@ -43,8 +45,11 @@ func openDragonboat(c Config) (Node, error) {
 	}
 	expert := config.GetDefaultExpertConfig()
 	expert.LogDBFactory = tan.Factory
+	const electionTicks = 15
+	tick := max(cmp.Or(c.Election, defaultElection)/electionTicks, time.Millisecond)
 	host, err := dragonboat.NewNodeHost(config.NodeHostConfig{
-		NodeHostDir: c.Dir, RTTMillisecond: 20, RaftAddress: c.Peers[c.ID-1], Expert: expert,
+		NodeHostDir: c.Dir, RTTMillisecond: uint64(tick.Milliseconds()),
+		RaftAddress: c.Peers[c.ID-1], Expert: expert,
 	})
 	if err != nil {
 		return nil, err
@@ -58,8 +63,9 @@ func openDragonboat(c Config) (Node, error) {
 	err = host.StartConcurrentReplica(members, false,
 		func(uint64, uint64) statemachine.IConcurrentStateMachine { return b.machine },
 		config.Config{
-			ReplicaID: b.id, ShardID: dragonboatShard, ElectionRTT: 25, HeartbeatRTT: 5,
-			CheckQuorum: true, PreVote: true, SnapshotEntries: 1_000_000, CompactionOverhead: 10_000,
+			ReplicaID: b.id, ShardID: dragonboatShard, ElectionRTT: electionTicks,
+			HeartbeatRTT: electionTicks / 3,
+			CheckQuorum:  true, PreVote: true, SnapshotEntries: 1_000_000, CompactionOverhead: 10_000,
 		})
 	if err != nil {
 		host.Close()
@@ -76,9 +82,13 @@ func (b *boat) Leads() bool {
 
 // Put implements Target.
 func (b *boat) Put(key string, value []byte) Future {
-	data := AppendPut(make([]byte, 0, 1+len(key)+len(value)), key, value)
+	return b.PutAll(single(0, key, value))
+}
+
+// PutAll implements Target.
+func (b *boat) PutAll(batch Batch) Future {
 	for {
-		state, err := b.Propose(b.session, data, dragonboatTimeout)
+		state, err := b.Propose(b.session, batch, dragonboatTimeout)
 		switch {
 		case err == nil:
 			return boatFuture{state: state}
@@ -124,6 +134,17 @@ func (b *boat) Close() error {
 	return nil
 }
 
+// Holds implements Holder.
+func (b *boat) Holds(key string) bool { return b.machine.Holds(key) }
+
+// Snapshot implements Snapshotter.
+func (b *boat) Snapshot() error {
+	ctx, cancel := context.WithTimeout(context.Background(), snapshotPatience)
+	defer cancel()
+	_, err := b.SyncRequestSnapshot(ctx, dragonboatShard, dragonboat.SnapshotOption{})
+	return err
+}
+
 // boatMachine is a statemachine.IConcurrentStateMachine.
 type boatMachine struct{ KV }
 
@@ -149,17 +170,17 @@ func (m *boatMachine) Lookup(key any) (any, error) {
 }
 
 // PrepareSnapshot implements statemachine.IConcurrentStateMachine.
-func (m *boatMachine) PrepareSnapshot() (any, error) { return m.Encode(), nil }
+func (m *boatMachine) PrepareSnapshot() (any, error) { return m.View(), nil }
 
 // SaveSnapshot implements statemachine.IConcurrentStateMachine.
 func (m *boatMachine) SaveSnapshot(
 	data any, w io.Writer, _ statemachine.ISnapshotFileCollection, _ <-chan struct{},
 ) error {
-	content, ok := data.([]byte)
+	view, ok := data.(View)
 	if !ok {
 		return errCommand
 	}
-	_, err := w.Write(content)
+	_, err := view.WriteTo(w)
 	return err
 }
 
@@ -167,8 +188,7 @@ func (m *boatMachine) SaveSnapshot(
 func (m *boatMachine) RecoverFromSnapshot(
 	r io.Reader, _ []statemachine.SnapshotFile, _ <-chan struct{},
 ) error {
-	data, err := io.ReadAll(r)
-	return errors.Join(err, m.Decode(data))
+	return m.Restore(r)
 }
 
 // Close implements statemachine.IConcurrentStateMachine.

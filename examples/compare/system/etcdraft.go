@@ -1,6 +1,7 @@
 package system
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -21,18 +22,18 @@ var EtcdRaft = System{
 	Setup: "v3.7.0 in a loop of RawNode with AsyncStorageWrites, so that the log is written while the " +
 		"loop goes on; all proposals and reads that wait go in together; a bare log of recycled " +
 		"segments, one fdatasync for all that waits; no snapshots at all",
-	Open: openEtcdRaft,
+	Open: openEtcdRaft, Forgets: true,
 }
 
 const (
-	etcdTick          = 20 * time.Millisecond
-	etcdElectionTicks = 25
+	etcdElectionTicks = 15
 	etcdTail          = 50_000 // entries kept in memory behind the newest applied
 )
 
 // etcdNode is a replica: a loop around the RawNode, a goroutine that appends and one that applies.
 type etcdNode struct {
 	id        uint64
+	tick      time.Duration
 	machine   KV
 	raw       *raft.RawNode
 	storage   *raft.MemoryStorage
@@ -78,6 +79,7 @@ func openEtcdRaft(c Config) (Node, error) {
 	n := &etcdNode{
 		id: uint64(c.ID), log: wal, storage: raft.NewMemoryStorage(), stop: make(chan struct{}),
 		reads: make(map[uint64][]*slot),
+		tick:  cmp.Or(c.Election, defaultElection) / etcdElectionTicks,
 	}
 	for _, q := range []interface{ init() }{&n.inbox, &n.appends, &n.applies, &n.waiting} {
 		q.init()
@@ -93,7 +95,7 @@ func openEtcdRaft(c Config) (Node, error) {
 		return nil, errors.Join(err, wal.Close())
 	}
 	n.raw, err = raft.NewRawNode(&raft.Config{
-		ID: n.id, ElectionTick: etcdElectionTicks, HeartbeatTick: etcdElectionTicks / 5,
+		ID: n.id, ElectionTick: etcdElectionTicks, HeartbeatTick: etcdElectionTicks / 3,
 		Storage: n.storage, Applied: 1, AsyncStorageWrites: true, MaxSizePerMsg: 1 << 20,
 		MaxInflightMsgs: 1024, CheckQuorum: true, PreVote: true,
 		Logger: &raft.DefaultLogger{Logger: log.New(io.Discard, "", 0)},
@@ -119,8 +121,17 @@ const etcdHead = 8
 
 // Put implements Target.
 func (n *etcdNode) Put(key string, value []byte) Future {
+	return n.submit(single(etcdHead, key, value))
+}
+
+// PutAll implements Target.
+func (n *etcdNode) PutAll(b Batch) Future {
+	return n.submit(append(make(Batch, etcdHead, etcdHead+len(b)), b...))
+}
+
+func (n *etcdNode) submit(data []byte) Future {
 	s := newSlot()
-	s.data = AppendPut(make([]byte, etcdHead, etcdHead+1+len(key)+len(value)), key, value)
+	s.data = data
 	n.inbox.add(etcdEvent{put: s})
 	return s
 }
@@ -142,7 +153,7 @@ func (n *etcdNode) Close() error {
 
 // run is the loop: take all that has come, step, hand out what is ready.
 func (n *etcdNode) run() {
-	ticker := time.NewTicker(etcdTick)
+	ticker := time.NewTicker(n.tick)
 	defer ticker.Stop()
 	var events []etcdEvent
 	var puts, gets []*slot

@@ -1,10 +1,11 @@
 package system
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -18,7 +19,7 @@ var Hashicorp = System{
 	Name: "hashicorp/raft", Machine: "Go",
 	Setup: "v1.8.0 over raft-wal v0.4.0: BatchApplyCh, MaxAppendEntries 1024, batching FSM, " +
 		"pipelined TCP transport, LogCache of 4096; one VerifyLeader serves all reads that wait",
-	Open: openHashicorp,
+	Open: openHashicorp, Defaults: true,
 }
 
 type hashicorp struct {
@@ -31,7 +32,11 @@ type hashicorp struct {
 
 func openHashicorp(c Config) (Node, error) {
 	quiet := hclog.NewNullLogger()
-	store, err := wal.Open(c.Dir, wal.WithLogger(quiet))
+	dir := filepath.Join(c.Dir, "wal")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	store, err := wal.Open(dir, wal.WithLogger(quiet))
 	if err != nil {
 		return nil, err
 	}
@@ -53,14 +58,21 @@ func openHashicorp(c Config) (Node, error) {
 	config.Logger = quiet
 	config.BatchApplyCh, config.MaxAppendEntries = true, 1024
 	config.SnapshotThreshold = 1_000_000
+	if c.Election > 0 {
+		config.HeartbeatTimeout, config.ElectionTimeout = c.Election, c.Election
+		config.LeaderLeaseTimeout = c.Election
+	}
 	var servers []raft.Server
 	for _, peer := range c.Peers {
 		servers = append(servers, raft.Server{ID: raft.ServerID(peer), Address: raft.ServerAddress(peer)})
 	}
-	snapshots := raft.NewInmemSnapshotStore()
+	snapshots, err := raft.NewFileSnapshotStoreWithLogger(c.Dir, 2, quiet)
+	if err != nil {
+		return nil, errors.Join(err, transport.Close(), store.Close())
+	}
 	err = raft.BootstrapCluster(config, cache, store, snapshots, transport,
 		raft.Configuration{Servers: servers})
-	if err != nil {
+	if err != nil && !errors.Is(err, raft.ErrCantBootstrap) { // it goes on where it was
 		return nil, errors.Join(err, transport.Close(), store.Close())
 	}
 	h := &hashicorp{machine: new(hashicorpFSM), transport: transport, log: store}
@@ -77,9 +89,11 @@ func (h *hashicorp) Leads() bool { return h.State() == raft.Leader }
 
 // Put implements Target.
 func (h *hashicorp) Put(key string, value []byte) Future {
-	data := AppendPut(make([]byte, 0, 1+len(key)+len(value)), key, value)
-	return applied{h.Apply(data, 0)}
+	return h.PutAll(single(0, key, value))
 }
+
+// PutAll implements Target.
+func (h *hashicorp) PutAll(b Batch) Future { return applied{h.Apply(b, 0)} }
 
 // applied is a Future of a command.
 type applied struct{ raft.ApplyFuture }
@@ -105,6 +119,12 @@ func (h *hashicorp) Get(key string) Future {
 func (h *hashicorp) Close() error {
 	return errors.Join(h.Shutdown().Error(), h.transport.Close(), h.log.Close())
 }
+
+// Holds implements Holder.
+func (h *hashicorp) Holds(key string) bool { return h.machine.Holds(key) }
+
+// Snapshot implements Snapshotter.
+func (h *hashicorp) Snapshot() error { return h.Raft.Snapshot().Error() }
 
 // verifier settles all reads that wait by one proof of leadership, begun after they came.
 type verifier struct {
@@ -164,25 +184,23 @@ func (f *hashicorpFSM) ApplyBatch(logs []*raft.Log) []any {
 func (f *hashicorpFSM) Apply(log *raft.Log) any { return f.ApplyBatch([]*raft.Log{log})[0] }
 
 // Snapshot implements raft.FSM.
-func (f *hashicorpFSM) Snapshot() (raft.FSMSnapshot, error) { return encoded(f.Encode()), nil }
+func (f *hashicorpFSM) Snapshot() (raft.FSMSnapshot, error) { return frozen{f.View()}, nil }
 
 // Restore implements raft.FSM.
 func (f *hashicorpFSM) Restore(r io.ReadCloser) error {
-	data, err := io.ReadAll(r)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Decode(data), r.Close())
+	return errors.Join(f.KV.Restore(r), r.Close())
 }
 
-// encoded is a snapshot.
-type encoded []byte
+// frozen is a snapshot.
+type frozen struct{ View }
 
 // Persist implements raft.FSMSnapshot.
-func (e encoded) Persist(sink raft.SnapshotSink) error {
-	_, err := bytes.NewReader(e).WriteTo(sink)
-	return errors.Join(err, sink.Close())
+func (f frozen) Persist(sink raft.SnapshotSink) error {
+	if _, err := f.WriteTo(sink); err != nil {
+		return errors.Join(err, sink.Cancel())
+	}
+	return sink.Close()
 }
 
 // Release implements raft.FSMSnapshot.
-func (e encoded) Release() {}
+func (frozen) Release() {}

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -21,12 +22,16 @@ var Redis = System{
 	OwnCluster: startRedis,
 }
 
-const redisScript = `redis.call("SET", KEYS[1], ARGV[1]) return "OK"`
+const (
+	redisScript      = `redis.call("SET", KEYS[1], ARGV[1]) return "OK"`
+	redisBatchScript = `for i = 1, #KEYS do redis.call("SET", KEYS[i], ARGV[i]) end return "OK"`
+)
 
 type redis struct {
 	rueidis.Client
 	server *exec.Cmd
 	put    *rueidis.Lua
+	putAll *rueidis.Lua
 }
 
 func startRedis(dir string) (Target, []int, error) {
@@ -50,8 +55,11 @@ func startRedis(dir string) (Target, []int, error) {
 	if err := server.Start(); err != nil {
 		return nil, nil, err
 	}
-	r := &redis{server: server, put: rueidis.NewLuaScript(redisScript)}
-	for range 500 { // until it listens
+	r := &redis{
+		server: server, put: rueidis.NewLuaScript(redisScript),
+		putAll: rueidis.NewLuaScript(redisBatchScript),
+	}
+	for range 3000 { // until it has read what it holds
 		r.Client, err = rueidis.NewClient(rueidis.ClientOption{
 			InitAddress: []string{address}, DisableCache: true,
 		})
@@ -71,6 +79,47 @@ func (r *redis) Put(key string, value []byte) Future {
 			[]string{rueidis.BinaryString(value)})
 		return reply.Error()
 	})
+}
+
+// PutAll implements Target.
+func (r *redis) PutAll(b Batch) Future {
+	var keys, values []string
+	for len(b) > 0 {
+		key, value, rest, ok := b.Next()
+		if !ok {
+			return failed{errCommand}
+		}
+		keys, values = append(keys, string(key)), append(values, rueidis.BinaryString(value))
+		b = rest
+	}
+	return Lazy(func() error {
+		return r.putAll.Exec(context.Background(), r.Client, keys, values).Error()
+	})
+}
+
+// Holds implements Holder.
+func (r *redis) Holds(key string) bool { return r.Get(key).Wait() == nil }
+
+// Snapshot implements Snapshotter: the log is written anew, from what there is, by a copy of the
+// process.
+func (r *redis) Snapshot() error {
+	ctx, cancel := context.WithTimeout(context.Background(), snapshotPatience)
+	defer cancel()
+	if err := r.Do(ctx, r.B().Bgrewriteaof().Build()).Error(); err != nil {
+		return err
+	}
+	for ctx.Err() == nil {
+		info, err := r.Do(ctx, r.B().Info().Section("persistence").Build()).ToString()
+		if err != nil {
+			return err
+		}
+		if strings.Contains(info, "aof_rewrite_in_progress:0") &&
+			strings.Contains(info, "aof_rewrite_scheduled:0") {
+			return nil
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return ctx.Err()
 }
 
 // Get implements Target.

@@ -6,9 +6,9 @@
 package system
 
 import (
-	"encoding/binary"
 	"errors"
 	"sync"
+	"time"
 )
 
 // Future is the outcome of a request. Wait may be called once.
@@ -17,6 +17,7 @@ type Future interface{ Wait() error }
 // Target takes requests from any number of goroutines.
 type Target interface {
 	Put(key string, value []byte) Future
+	PutAll(b Batch) Future // in one command
 	Get(key string) Future // linearizable
 	Close() error
 }
@@ -27,11 +28,26 @@ type Node interface {
 	Leads() bool
 }
 
+// Holder is a Node that can be started again where it was killed: it tells what it holds itself,
+// whatever the others hold.
+type Holder interface{ Holds(key string) bool }
+
+// Snapshotter takes a snapshot of its state, and returns when it is kept: the log may be cut.
+type Snapshotter interface{ Snapshot() error }
+
 // Config says which of them.
 type Config struct {
 	ID    int      // 1 to 3
 	Peers []string // addresses of all, by id from 1 on
-	Dir   string   // empty
+	Dir   string   // empty, or what the same replica has left there
+
+	// Election is the least time without a leader before an election, three times that between a
+	// leader's signs of life, where there is a choice; zero: the system's default or, without one,
+	// 500 ms.
+	Election time.Duration
+	// SnapshotEntries is after how many entries a system that cannot be told to takes a snapshot;
+	// zero: its default.
+	SnapshotEntries int
 }
 
 // System is one of those that are compared.
@@ -43,6 +59,13 @@ type System struct {
 	// Serve and Dial connect clients in other processes; nil: by package front.
 	Serve func(n Node, listen string) (Server, error)
 	Dial  func(addresses []string) (Target, error)
+	// Probe prepares single attempts at a write that any of the addresses may take, for a time in
+	// which none does; nil: dial and write.
+	Probe func(addresses []string) (func() error, error)
+	// Forgets says that it takes no snapshots and cannot go on where it was.
+	Forgets bool
+	// Defaults says that it has times of its own for elections.
+	Defaults bool
 	// OwnCluster starts processes that are another program, in the place of all the above, and
 	// returns their ids.
 	OwnCluster func(dir string) (Target, []int, error)
@@ -67,88 +90,19 @@ func Find(name string) (System, bool) {
 	return System{}, false
 }
 
+const (
+	// defaultElection is for those that have no default.
+	defaultElection = 500 * time.Millisecond
+	// snapshotPatience bounds how long a snapshot may take.
+	snapshotPatience = 60 * time.Second
+)
+
 // Errors of commands.
 var (
 	ErrNotFound = errors.New("system: no such key")
 	errCommand  = errors.New("system: not a command")
 	errDropped  = errors.New("system: dropped: the leader has changed")
 )
-
-// KV is the machine of all systems but Tidelock and Redis. The zero value is empty.
-type KV struct {
-	mu    sync.RWMutex
-	items map[string]*[]byte
-}
-
-// AppendPut appends a command: key's length (1) | key | value.
-func AppendPut(dst []byte, key string, value []byte) []byte {
-	dst = append(dst, byte(len(key)))
-	return append(append(dst, key...), value...)
-}
-
-// Batch lets apply carry out commands; the lock is taken once for all of them.
-func (s *KV) Batch(apply func(put func(command []byte) error) error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return apply(s.put)
-}
-
-// put keeps the command, which must not be changed any more.
-func (s *KV) put(command []byte) error {
-	if len(command) == 0 || int(command[0]) >= len(command) {
-		return errCommand
-	}
-	key, value := command[1:1+command[0]], command[1+command[0]:]
-	if slot, ok := s.items[string(key)]; ok {
-		*slot = value
-		return nil
-	}
-	if s.items == nil {
-		s.items = make(map[string]*[]byte)
-	}
-	s.items[string(key)] = &value
-	return nil
-}
-
-// Get returns the value of a key, which must not be changed.
-func (s *KV) Get(key string) ([]byte, error) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if slot, ok := s.items[key]; ok {
-		return *slot, nil
-	}
-	return nil, ErrNotFound
-}
-
-// Encode writes all items, for a snapshot.
-func (s *KV) Encode() []byte {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	var dst []byte
-	for key, slot := range s.items {
-		dst = binary.AppendUvarint(dst, uint64(1+len(key)+len(*slot)))
-		dst = AppendPut(dst, key, *slot)
-	}
-	return dst
-}
-
-// Decode replaces all items.
-func (s *KV) Decode(data []byte) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.items = nil
-	for len(data) > 0 {
-		n, size := binary.Uvarint(data)
-		if size <= 0 || n > uint64(len(data)-size) {
-			return errCommand
-		}
-		if err := s.put(data[size : size+int(n)]); err != nil {
-			return err
-		}
-		data = data[size+int(n):]
-	}
-	return nil
-}
 
 // slot is a Future that somebody settles. Slots are used again.
 type slot struct {

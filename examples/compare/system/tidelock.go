@@ -1,12 +1,15 @@
 package system
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/tidelock-raft/tidelock/core"
 	"github.com/tidelock-raft/tidelock/core/engine"
@@ -24,7 +27,8 @@ import (
 // Tidelock is this project, put together as raft-node does it.
 var Tidelock = System{
 	Name: "tidelock", Machine: "Lua",
-	Setup: "defaults: transport tcp, store wal, the Lua machine kv with its sandbox on, snapshots " +
+	Setup: "defaults: transport tcp, store wal, the Lua machine kv (and in it a command that puts " +
+		"several keys, for the batches) with its sandbox on, snapshots " +
 		"and digests as ever; over the network its own client on one connection, without sessions, " +
 		"which no other system has",
 	Open: openTidelock,
@@ -35,6 +39,7 @@ var Tidelock = System{
 		c, err := client.New(client.Config{Endpoints: addresses, NoSession: true})
 		return tidelockClient{c}, err
 	},
+	Defaults: true,
 }
 
 type tidelock struct{ *node.Node }
@@ -58,10 +63,12 @@ func openTidelock(c Config) (Node, error) {
 	}
 	id := core.NodeID(c.ID)
 	config := node.Config{
-		Engine: engine.Config{Node: id}, Cluster: 1, Store: store, Snapshots: snapshots,
+		Engine: tune(engine.Config{
+			Node: id, Incarnation: uint32(time.Now().UnixNano()) | 1,
+		}, c), Cluster: 1, Store: store, Snapshots: snapshots,
 		Groups: []node.Group{{ID: core.DefaultGroup, Members: members}},
 		Machine: func(core.GroupID) (core.StateMachine, error) {
-			return scripting.New(scripting.Default(), scripting.Config{})
+			return scripting.New(withPuts(scripting.Default()), scripting.Config{})
 		},
 	}
 	config.Engine.Raft.Seed = uint64(id)
@@ -77,6 +84,28 @@ func openTidelock(c Config) (Node, error) {
 	}
 	n.Start(transport)
 	return tidelock{n}, nil
+}
+
+// tune does as the flags --tick, --heartbeat, --election and --snapshot-entries of raft-node do.
+func tune(e engine.Config, c Config) engine.Config {
+	if c.Election > 0 {
+		e.Tick, e.Raft.ElectionTicks, e.Raft.HeartbeatTicks = c.Election.Nanoseconds()/15, 15, 5
+	}
+	if c.SnapshotEntries > 0 {
+		e.SnapshotEntries, e.SnapshotBytes = c.SnapshotEntries, math.MaxInt64
+	}
+	return e
+}
+
+// withPuts adds a command to kv, which has none for several keys.
+func withPuts(s scripting.Source) scripting.Source {
+	s.Text = bytes.Replace(s.Text, []byte("  commands = {\n"), []byte(`  commands = {
+    puts = function(pairs)
+      for i = 1, #pairs, 2 do kv:set(pairs[i], pairs[i + 1]) end
+      return "OK"
+    end,
+`), 1)
+	return s
 }
 
 // Leads implements Node.
@@ -95,9 +124,55 @@ func putCall(key string, v []byte) []byte {
 	return value.AppendString(appendCall(nil, "put", key, 2), string(v))
 }
 
+// putsCall calls the command that withPuts adds.
+func putsCall(b Batch) ([]byte, error) {
+	count := 0
+	for rest, ok := b, true; len(rest) > 0; count += 2 {
+		if _, _, rest, ok = rest.Next(); !ok {
+			return nil, errCommand
+		}
+	}
+	const heads = 16 // of the call and of the list
+	data := value.AppendString(value.AppendArray(make([]byte, 0, heads+len(b)), 2), "puts")
+	data = value.AppendArray(data, count)
+	for len(b) > 0 {
+		key, v, rest, _ := b.Next()
+		data = value.AppendString(value.AppendString(data, key), v)
+		b = rest
+	}
+	return data, nil
+}
+
 // Put implements Target.
 func (t tidelock) Put(key string, v []byte) Future {
 	return t.submit(core.Request{Kind: core.RequestCommand, Data: putCall(key, v)})
+}
+
+// PutAll implements Target.
+func (t tidelock) PutAll(b Batch) Future {
+	data, err := putsCall(b)
+	if err != nil {
+		return failed{err}
+	}
+	return t.submit(core.Request{Kind: core.RequestCommand, Data: data})
+}
+
+// Holds implements Holder.
+func (t tidelock) Holds(key string) bool {
+	return t.submit(core.Request{
+		Kind: core.RequestQuery, Level: core.Stale, Data: appendCall(nil, "get", key, 1),
+	}).Wait() == nil
+}
+
+// Snapshot implements Snapshotter: it waits for the first, which comes by itself.
+func (t tidelock) Snapshot() error {
+	until := time.Now().Add(snapshotPatience)
+	for ; t.Status().Groups[0].SnapshotIndex == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			return errors.New("tidelock: no snapshot came")
+		}
+	}
+	return nil
 }
 
 // Get implements Target.
@@ -152,6 +227,15 @@ type tidelockClient struct{ *client.Client }
 // Put implements Target.
 func (c tidelockClient) Put(key string, v []byte) Future {
 	return c.ask(client.Request{Data: putCall(key, v)})
+}
+
+// PutAll implements Target.
+func (c tidelockClient) PutAll(b Batch) Future {
+	data, err := putsCall(b)
+	if err != nil {
+		return failed{err}
+	}
+	return c.ask(client.Request{Data: data})
 }
 
 // Get implements Target.

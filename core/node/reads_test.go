@@ -1,0 +1,189 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync/atomic"
+	"testing"
+
+	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/core/engine"
+)
+
+// counting is a journal whose views answer many queries at once: each with its own request, behind
+// which stands how many commands there were.
+type counting struct {
+	*journal
+	open *atomic.Int64 // views
+}
+
+func (c counting) View() (core.View, error) {
+	c.open.Add(1)
+	return countingView{fmt.Sprint(" ", len(c.commands)), c.open}, nil
+}
+
+type countingView struct {
+	commands string
+	open     *atomic.Int64
+}
+
+func (v countingView) Query(request []byte) core.Result {
+	return core.Result{Value: append(request[:len(request):len(request)], v.commands...)}
+}
+
+func (v countingView) QueryAll(requests []core.Request, answered func(int, core.Result)) {
+	for i := range requests {
+		answered(i, v.Query(requests[i].Data))
+	}
+}
+
+func (v countingView) Release() { v.open.Add(-1) }
+
+// stale has stale queries come, with the tokens lo … hi-1.
+func (b *bench) stale(caller core.Caller, lo, hi int) {
+	for token := lo; token < hi; token++ {
+		b.in.Requests = append(b.in.Requests, core.Request{
+			Group: core.DefaultGroup, Kind: core.RequestQuery, Level: core.Stale,
+			Token: uint64(token), Caller: caller, Data: strconv.AppendInt(nil, int64(token), 10),
+		})
+	}
+	b.handle()
+}
+
+// newCountingBench is a bench with a counting machine that is busy: what comes gathers.
+func newCountingBench(t *testing.T, maxRequests int) (*bench, counting) {
+	t.Helper()
+	machine := counting{newJournal(), new(atomic.Int64)}
+	b := newBench(t, func(c *Config) {
+		c.MaxRequests, c.QueryLanes = maxRequests, 3
+		c.Machine = func(core.GroupID) (core.StateMachine, error) { return machine, nil }
+	})
+	b.stale(answers{}, 0, 1)
+	return b, machine
+}
+
+// goOn has the machine do what has gathered, up to where views are queried.
+func (b *bench) goOn() {
+	b.handle(b.work(LaneApply)...)
+	b.work(LaneQuery)
+	b.handle(b.work(LaneApply)...)
+}
+
+// TestQueriesAreShared by as many lanes as there are, each with a view of the same state, however
+// many steps they came in; few are not worth it.
+func TestQueriesAreShared(t *testing.T) {
+	for queries, lanes := range map[int]int{2: 1, minShare: 1, minShare + 1: 2, 20 * minShare: 3} {
+		b, machine := newCountingBench(t, 10_000)
+		got := answers{}
+		b.stale(got, 0, queries/2)
+		b.stale(got, queries/2, queries)
+		b.goOn()
+		if n := machine.open.Load(); int(n) != lanes || len(b.jobs[LaneQuery]) != lanes {
+			t.Errorf("%d queries: %d views, want %d", queries, n, lanes)
+		}
+		b.work(LaneQuery)
+		if len(got) != queries || machine.open.Load() != 0 {
+			t.Errorf("%d answers, %d views are open", len(got), machine.open.Load())
+		}
+		for token, r := range got {
+			if want := fmt.Sprint(token, " 0"); string(r.Result.Value) != want {
+				t.Errorf("query %d: got %s, want %s", token, r.Result.Value, want)
+			}
+		}
+	}
+}
+
+// TestAsManyQueriesAreTakenAsThereIsRoomFor, of some that come together.
+func TestAsManyQueriesAreTakenAsThereIsRoomFor(t *testing.T) {
+	b, _ := newCountingBench(t, 4)
+	got := answers{}
+	b.stale(got, 0, 5)
+	b.goOn()
+	b.work(LaneQuery)
+	for token, r := range got {
+		if refused := errors.Is(r.Err, core.ErrBusy); refused != (token >= 3) {
+			t.Errorf("query %d: got %v", token, r.Err)
+		}
+	}
+	if len(got) != 5 || b.queries.Load() != 0 {
+		t.Errorf("%d answers, and %d queries wait", len(got), b.queries.Load())
+	}
+}
+
+// TestQueriesHardlyAllocate on their way from the engine to their callers, when there are many.
+func TestQueriesHardlyAllocate(t *testing.T) {
+	b, _ := newCountingBench(t, 10_000)
+	b.goOn()
+	got, data := tally(0), []byte("x")
+	allocs := testing.AllocsPerRun(20, func() {
+		for range 1000 {
+			b.in.Requests = append(b.in.Requests, core.Request{
+				Group: core.DefaultGroup, Kind: core.RequestQuery, Level: core.Stale, Caller: &got,
+				Data: data,
+			})
+		}
+		b.handle()
+		b.handle(b.work(LaneApply)...)
+		b.handle(b.work(LaneQuery)...)
+	})
+	// A view makes one answer each; the rest is what lists grow by, and what a batch takes.
+	if allocs > 1050 || got != 21_000 {
+		t.Errorf("%v allocations for 1000 queries, want 1050 at most; %d answers", allocs, got)
+	}
+}
+
+// tally counts replies.
+type tally int
+
+func (c *tally) Replied(uint64, core.Reply) { *c++ }
+
+// TestWhatWouldWaitIsNoNews: neither commands nor linearizable queries while the handler says so,
+// but everything else is, and so are they when it has looked again.
+func TestWhatWouldWaitIsNoNews(t *testing.T) {
+	command := core.Request{Kind: core.RequestCommand}
+	query := core.Request{Kind: core.RequestQuery, Level: core.Linearizable}
+	lease := core.Request{Kind: core.RequestQuery, Level: core.Lease}
+	for _, c := range []struct {
+		commands, queries bool
+		requests          []core.Request
+		news              bool
+	}{
+		{false, false, []core.Request{command}, true},
+		{false, false, []core.Request{query}, true},
+		{true, false, []core.Request{command}, false},
+		{true, false, []core.Request{command, query}, true},
+		{false, true, []core.Request{query, query}, false},
+		{false, true, []core.Request{query, command}, true},
+		{true, true, []core.Request{command, query}, false},
+		{true, true, []core.Request{lease}, true},
+		{true, true, make([]core.Request, 1), true},
+		{true, true, slices.Repeat([]core.Request{query}, engine.MaxHeld), true},
+		{true, true, nil, false},
+	} {
+		b := newMailbox(Config{MaxRequests: 1000})
+		b.hush(c.commands, c.queries)
+		b.requests(c.requests)
+		if got := b.news(); got != c.news {
+			t.Errorf("%v: got %v", c, got)
+		}
+		b.take(&engine.Events{}, nil)
+		b.requests(c.requests)
+		if got := b.news(); got != (len(c.requests) > 0) {
+			t.Errorf("%v, after a look: got %v", c, got)
+		}
+	}
+}
+
+// BenchmarkQuery measures what a linearizable query costs in three nodes of one process, disk and
+// network and the machine aside.
+func BenchmarkQuery(b *testing.B) {
+	for _, inFlight := range []int{1, 64, 1024} {
+		b.Run(fmt.Sprint(inFlight), func(b *testing.B) {
+			benchmarkRequests(b, inFlight, core.Request{
+				Kind: core.RequestQuery, Level: core.Linearizable,
+			})
+		})
+	}
+}
