@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"sync"
 
 	"example.org/compare/system"
@@ -174,6 +175,7 @@ func (o *outbox) write() {
 	var buf []byte
 	for open := true; open; {
 		_, open = <-o.wake
+		runtime.Gosched() // what is ready by now goes with it
 		o.mu.Lock()
 		buf, o.buf = o.buf, buf[:0]
 		o.mu.Unlock()

@@ -170,7 +170,7 @@ func TestBatchesCountTheirPuts(t *testing.T) {
 	}
 }
 
-// stalling answers at once, but for a time in which it answers nothing.
+// stalling answers at once, but for a time in which it takes nothing.
 type stalling struct {
 	target
 	from, to time.Time
@@ -179,13 +179,13 @@ type stalling struct {
 // Put implements system.Target.
 func (s *stalling) Put(string, []byte) system.Future {
 	if now := time.Now(); now.After(s.from) && now.Before(s.to) {
-		return due{s.to}
+		<-time.After(s.to.Sub(now))
 	}
 	return due{time.Now()}
 }
 
-// TestSteadyMeasuresFromWhenAWriteIsDue writes for a second, 100 ms of which nothing is answered:
-// those who asked then are as late as they would have been had they asked in time.
+// TestSteadyMeasuresFromWhenAWriteIsDue writes for a second, 100 ms of which nothing is taken: the
+// writes that were due then are late, though they are answered as soon as they are taken.
 func TestSteadyMeasuresFromWhenAWriteIsDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()

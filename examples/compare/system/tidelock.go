@@ -114,14 +114,16 @@ func (t tidelock) Leads() bool {
 	return len(groups) > 0 && groups[0].Role == "leader"
 }
 
-// appendCall appends a call of the Lua machine.
-func appendCall(dst []byte, name, key string, arguments int) []byte {
+// newCall begins a call of the Lua machine that so many more bytes follow.
+func newCall(name, key string, arguments, more int) []byte {
+	const heads = 1 + 3*5 // of the array and of three strings, at most
+	dst := make([]byte, 0, heads+len(name)+len(key)+more)
 	dst = value.AppendString(value.AppendArray(dst, 1+arguments), name)
 	return value.AppendString(dst, key)
 }
 
 func putCall(key string, v []byte) []byte {
-	return value.AppendString(appendCall(nil, "put", key, 2), string(v))
+	return value.AppendString(newCall("put", key, 2, len(v)), v)
 }
 
 // putsCall calls the command that withPuts adds.
@@ -160,7 +162,7 @@ func (t tidelock) PutAll(b Batch) Future {
 // Holds implements Holder.
 func (t tidelock) Holds(key string) bool {
 	return t.submit(core.Request{
-		Kind: core.RequestQuery, Level: core.Stale, Data: appendCall(nil, "get", key, 1),
+		Kind: core.RequestQuery, Level: core.Stale, Data: newCall("get", key, 1, 0),
 	}).Wait() == nil
 }
 
@@ -178,7 +180,7 @@ func (t tidelock) Snapshot() error {
 // Get implements Target.
 func (t tidelock) Get(key string) Future {
 	return t.submit(core.Request{
-		Kind: core.RequestQuery, Level: core.Linearizable, Data: appendCall(nil, "get", key, 1),
+		Kind: core.RequestQuery, Level: core.Linearizable, Data: newCall("get", key, 1, 0),
 	})
 }
 
@@ -240,7 +242,7 @@ func (c tidelockClient) PutAll(b Batch) Future {
 
 // Get implements Target.
 func (c tidelockClient) Get(key string) Future {
-	return c.ask(client.Request{Kind: core.RequestQuery, Data: appendCall(nil, "get", key, 1)})
+	return c.ask(client.Request{Kind: core.RequestQuery, Data: newCall("get", key, 1, 0)})
 }
 
 func (c tidelockClient) ask(r client.Request) Future {
