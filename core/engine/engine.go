@@ -254,11 +254,11 @@ func (e *Engine) Holds() bool {
 	return true
 }
 
-// Asks reports whether linearizable queries for any group would only be gathered until the question
-// under way is answered.
+// Asks reports whether one more linearizable query for any group would only be gathered, until the
+// question under way is answered or the machine has answered others.
 func (e *Engine) Asks() bool {
 	for _, g := range e.groups {
-		if !g.gathers() {
+		if !g.gathers(1) {
 			return false
 		}
 	}

@@ -36,7 +36,8 @@ type Applied struct {
 	Index    core.Index
 }
 
-// Served says that so many of the queries that were handed to a group's machine are answered.
+// Served says that queries that were handed to a group's machine are answered, so many as Waited
+// counts.
 type Served struct {
 	Group   core.GroupID
 	Queries int

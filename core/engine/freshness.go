@@ -87,8 +87,10 @@ func (g *group) park(r read, out *Effects) {
 	g.ready = append(g.ready, r)
 }
 
-// tickReads gives up reads for which the machine does not come far enough.
+// tickReads gives up reads for which the machine does not come far enough, and ends the patience of
+// those that have gathered.
 func (g *group) tickReads(limit int, out *Effects) {
+	g.overdue = len(g.gathered) > 0
 	kept := g.ready[:0]
 	for _, r := range g.ready {
 		if r.age++; r.age <= limit {

@@ -43,11 +43,13 @@ type group struct {
 	handed     core.Index
 	repeats    repeats // of what other members passed on
 
-	gathered []core.Request // queries for the next question
-	usual    int            // how many of them the newest question was about
-	serving  int            // queries that were handed to the machine and are not answered yet
-	asked    ring.Ring[read]
-	ready    []read
+	gathered      []core.Request // queries for the next question
+	gatheredBytes int
+	overdue       bool // they were there at the last tick
+	usual         int  // how many of them the newest question was about
+	serving       int  // queries that others gather behind: the machine has them
+	asked         ring.Ring[read]
+	ready         []read
 
 	fresh freshness
 
@@ -376,7 +378,7 @@ func (g *group) ask(queries []core.Request, out *Effects) {
 	if len(queries) == 0 || g.join(queries, out) {
 		return
 	}
-	g.serving += len(queries)
+	g.serving += Waited(queries)
 	out.Work = append(out.Work, Work{Group: g.id, Queries: queries, Leader: g.raft.Leader()})
 }
 
@@ -387,6 +389,6 @@ func (g *group) join(queries []core.Request, out *Effects) bool {
 	if n == 0 || !out.Work[n-1].Join(&next) {
 		return false
 	}
-	g.serving += len(queries)
+	g.serving += Waited(queries)
 	return true
 }

@@ -70,7 +70,7 @@ func (g *group) refuseReads(err error, out *Effects) {
 	for i := range g.gathered {
 		g.answer(g.gathered[i].Caller, g.gathered[i].Token, err, out)
 	}
-	g.ready, g.gathered = nil, nil
+	g.ready, g.gathered, g.gatheredBytes = nil, nil, 0
 }
 
 // restored notes that the machine is given another state, of which nothing is known yet.

@@ -50,7 +50,7 @@ func TestQueriesShareAQuestion(t *testing.T) {
 }
 
 // TestQueriesGatherBehindOthers: as long as the machine has more to answer than has gathered, no
-// question is asked. A few slow queries hold nobody up.
+// question is asked before a tick has passed. A few slow queries hold nobody up.
 func TestQueriesGatherBehindOthers(t *testing.T) {
 	d, n := follower(t, Config{}), notes{}
 	ask := func(tokens ...uint64) int {
@@ -58,6 +58,7 @@ func TestQueriesGatherBehindOthers(t *testing.T) {
 			d.ask(n, linearizable(token))
 		}
 		d.in.Served = nil // the machine is slow
+		d.now -= 10e6     // and no tick passes
 		d.step()
 		questions := d.take(core.MsgReadIndex)
 		for _, q := range questions {
@@ -67,17 +68,56 @@ func TestQueriesGatherBehindOthers(t *testing.T) {
 	}
 	ask(1, 2, 3)
 	ask() // and now they are with the machine
-	if ask(4) != 0 || ask(5) != 0 || !d.engine.Asks() {
+	if ask(4) != 0 || !d.engine.Asks() || ask(5) != 0 || d.engine.Asks() {
 		t.Fatal("a question was asked for fewer queries than the machine had yet to answer")
 	}
 	if ask(6) != 1 {
 		t.Error("no question was asked for as many queries as the machine had yet to answer")
 	}
 	ask()
-	ask(7)
+	if ask(7) != 0 || !d.engine.Asks() {
+		t.Fatal("a question was asked for fewer queries than the machine had yet to answer")
+	}
 	d.in.Served = []Served{{core.DefaultGroup, 5}}
 	if d.step(); len(d.take(core.MsgReadIndex)) != 1 {
 		t.Error("no question was asked when the machine had answered nearly all")
+	}
+}
+
+// TestStaleQueriesHoldNobodyUp: clients that read what is there, and ask again with each answer,
+// keep the machine busy for ever.
+func TestStaleQueriesHoldNobodyUp(t *testing.T) {
+	d, n := newDesk(t, Config{Node: 1}, 1), notes{}
+	d.until("leader", d.leads)
+	for token := range uint64(3) {
+		d.ask(n, core.Request{Kind: core.RequestQuery, Level: core.Stale, Token: token})
+	}
+	d.step()
+	d.in.Served = nil // the answers are on their way
+	d.now -= 10e6
+	d.ask(n, linearizable(7))
+	if d.step(); n[7].Leader != 1 {
+		t.Error("no answer to a linearizable query before the next tick")
+	}
+}
+
+// TestSlowQueriesHoldOthersUpForATick and no longer.
+func TestSlowQueriesHoldOthersUpForATick(t *testing.T) {
+	d, n := follower(t, Config{}), notes{}
+	for token := range uint64(3) {
+		d.ask(n, linearizable(token))
+	}
+	d.step()
+	d.confirm(d.take(core.MsgReadIndex)[0])
+	d.step()
+	d.in.Served = nil // for they take long
+	d.now -= 10e6
+	d.ask(n, linearizable(7))
+	if d.step(); len(d.take(core.MsgReadIndex)) != 0 {
+		t.Fatal("a question was asked for one query, while the machine had three")
+	}
+	if d.step(); len(d.take(core.MsgReadIndex)) != 1 {
+		t.Error("no question was asked though a tick has passed")
 	}
 }
 
@@ -97,6 +137,57 @@ func TestGatheredQueriesAreBounded(t *testing.T) {
 		if !errors.Is(r.Err, core.ErrBusy) {
 			t.Errorf("got %v, want %v", r.Err, core.ErrBusy)
 		}
+	}
+}
+
+// TestLocalQueriesStay with a node that leads no more: they are not for the next leader.
+func TestLocalQueriesStay(t *testing.T) {
+	p, n := newPool(t, Config{}, 1, 2, 3), notes{}
+	d := p.lead()
+	for token := range uint64(2) {
+		q := linearizable(token)
+		q.Local = true
+		d.ask(n, q)
+		d.step()
+	}
+	d.take(core.MsgReadIndex)
+	g := d.engine.byID[core.DefaultGroup]
+	other := g.node%3 + 1
+	d.in.Messages = append(d.in.Messages, core.Message{
+		Kind: core.MsgAppend, Group: core.DefaultGroup, From: other, To: g.node, Term: g.raft.Term() + 1,
+	})
+	d.step()
+	for token := range uint64(2) {
+		if !errors.Is(n[token].Err, core.ErrNotLeader) {
+			t.Errorf("query %d: got %+v, want %v", token, n[token], core.ErrNotLeader)
+		}
+	}
+	if len(d.take(core.MsgReadIndex)) > 0 {
+		t.Error("the new leader was asked")
+	}
+}
+
+// TestGatheredBytesAreBounded, and those of one query.
+func TestGatheredBytesAreBounded(t *testing.T) {
+	d, n := follower(t, Config{MaxCommandBytes: 1 << 20}), notes{}
+	ask := func(token uint64, size int) {
+		q := linearizable(token)
+		q.Data = make([]byte, size)
+		d.ask(n, q)
+	}
+	ask(0, 1<<20+1)
+	ask(1, 1<<20) // for which the leader is asked at once
+	d.step()
+	if !errors.Is(n[0].Err, core.ErrTooLarge) {
+		t.Errorf("got %v, want %v", n[0].Err, core.ErrTooLarge)
+	}
+	const most = maxGatheredBytes >> 20
+	for token := range uint64(most + 1) {
+		ask(token+2, 1<<20)
+	}
+	d.step()
+	if !errors.Is(n[most+2].Err, core.ErrBusy) || len(n) != 2 {
+		t.Errorf("got %v, want that the last is refused alone", n)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/tidelock-raft/tidelock/core"
 )
@@ -24,10 +25,10 @@ func (e *Engine) requests(in *Events, out *Effects) {
 			g.answer(q.Caller, q.Token, core.ErrQuarantined, out)
 		case q.Local && !g.leads() && (q.Kind != core.RequestQuery || !byItself(q.Level)):
 			g.answer(q.Caller, q.Token, &core.NotLeaderError{Leader: g.raft.Leader()}, out)
-		case q.Kind == core.RequestQuery:
-			e.query(g, in.Requests[i:i+1], out)
 		case len(q.Data) > e.config.MaxCommandBytes:
 			g.answer(q.Caller, q.Token, core.ErrTooLarge, out)
+		case q.Kind == core.RequestQuery:
+			e.query(g, in.Requests[i:i+1], out)
 		case g.leads(), q.Kind == 0: // which is none, and would arrive as a command
 			g.lead(q.Kind, q.Data, in.Wall, Call{Token: q.Token, Caller: q.Caller}, out)
 		default:
@@ -73,8 +74,11 @@ func (g *group) command(kind core.EntryKind, data []byte, wall int64, c Call) {
 	g.batchBytes += len(data)
 }
 
-// maxGathered bounds the queries of a group that wait for the next question.
-const maxGathered = 65_536
+// The bounds of the queries of a group that wait for the next question.
+const (
+	maxGathered      = 65_536
+	maxGatheredBytes = 64 << 20
+)
 
 // query hands a query to the machine if it needs nobody's consent, or puts it to those for which
 // raft will be asked together.
@@ -84,13 +88,14 @@ func (e *Engine) query(g *group, one []core.Request, out *Effects) {
 	switch index = max(index, q.AtLeast); {
 	case !ok && q.Local && !g.leads():
 		g.answer(q.Caller, q.Token, &core.NotLeaderError{Leader: g.raft.Leader()}, out)
-	case !ok && len(g.gathered) >= maxGathered:
+	case !ok && (len(g.gathered) >= maxGathered || g.gatheredBytes+len(q.Data) > maxGatheredBytes):
 		g.answer(q.Caller, q.Token, core.ErrBusy, out)
 	case !ok:
 		if g.gathered == nil {
 			g.gathered = make([]core.Request, 0, g.usual)
 		}
 		g.gathered = append(g.gathered, *q)
+		g.gatheredBytes += len(q.Data)
 	case index > g.handed:
 		g.park(read{index: index, requests: []core.Request{*q}}, out)
 	case !g.join(one, out):
@@ -98,18 +103,42 @@ func (e *Engine) query(g *group, one []core.Request, out *Effects) {
 	}
 }
 
-// gathers reports whether queries are to wait for more of them: a question is under way, or the
-// machine still has so much to answer that they would wait there.
-func (g *group) gathers() bool { return g.raft.Reading() || g.serving > len(g.gathered) }
+// gathers reports whether queries, with so many more that come, are to wait for others: a question
+// is under way, or the machine still has so much to answer that they would wait there. The latter
+// holds them up for a tick at most: what the machine is at may take long.
+func (g *group) gathers(more int) bool {
+	return g.raft.Reading() || g.serving > len(g.gathered)+more && !g.overdue
+}
+
+// Waited counts the queries that others gather behind while they are being answered.
+func Waited(queries []core.Request) (n int) {
+	for i := range queries {
+		if queries[i].Level == core.Linearizable {
+			n++
+		}
+	}
+	return n
+}
 
 // question has raft confirm, by one read, the queries that have gathered, once it has confirmed
 // those before them.
 func (e *Engine) question(g *group, out *Effects) {
-	if len(g.gathered) == 0 || g.gathers() {
+	if len(g.gathered) == 0 || g.gathers(0) {
 		return
 	}
 	requests, token := g.gathered, e.token()
-	g.gathered, g.usual = nil, len(requests)
+	g.gathered, g.gatheredBytes, g.usual, g.overdue = nil, 0, len(requests), false
+	if !g.leads() {
+		requests = slices.DeleteFunc(requests, func(q core.Request) bool {
+			if q.Local {
+				g.answer(q.Caller, q.Token, &core.NotLeaderError{Leader: g.raft.Leader()}, out)
+			}
+			return q.Local
+		})
+	}
+	if len(requests) == 0 {
+		return
+	}
 	if err := g.raft.Read(token); err != nil {
 		for i := range requests {
 			g.answer(requests[i].Caller, requests[i].Token, err, out)

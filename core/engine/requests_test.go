@@ -102,7 +102,7 @@ func (d *desk) work(w Work) {
 	for _, q := range w.Queries {
 		q.Caller.Replied(q.Token, core.Reply{Leader: w.Leader})
 	}
-	if n := len(w.Queries); n > 0 {
+	if n := Waited(w.Queries); n > 0 {
 		d.in.Served = append(d.in.Served, Served{Group: w.Group, Queries: n})
 	}
 }

@@ -33,7 +33,11 @@ func (g *group) save() {
 // check makes the newest entry handed to the machine, with w or before, a checkpoint.
 func (g *group) check(w Work) Work {
 	w.Note, g.audit.ordered = true, g.handed
-	g.audit.tail.mark(g.handed, g.sinceBytes, g.config)
+	oldest := g.handed // for which before may be asked
+	if g.saving.at != 0 {
+		oldest = g.saving.at
+	}
+	g.audit.tail.mark(g.handed, g.sinceBytes, oldest, g.config)
 	if g.saving.wanted && g.saving.at == 0 {
 		w.Save = true
 		g.saving = saving{at: g.handed, trusted: g.saving.trusted}

@@ -19,14 +19,15 @@ type mark struct {
 	bytes int64
 }
 
-// mark notes a checkpoint; since is what was handed out since the newest snapshot, in bytes.
-func (t *tail) mark(at core.Index, since int64, c *Config) {
+// mark notes a checkpoint; since is what was handed out since the newest snapshot, in bytes, and
+// oldest the first index for which before may yet be asked.
+func (t *tail) mark(at core.Index, since int64, oldest core.Index, c *Config) {
 	if n := len(t.marks); n > 0 && t.marks[n-1].at >= at {
 		return
 	}
 	t.marks = append(t.marks, mark{at, since - t.counted})
 	t.counted = since
-	keep := t.before(at, c)
+	keep := t.before(oldest, c)
 	t.marks = slices.DeleteFunc(t.marks, func(m mark) bool { return m.at < keep })
 }
 

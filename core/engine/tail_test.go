@@ -8,13 +8,13 @@ import (
 )
 
 // TestTailIsWhatAListOfAllSizesSays compares with a list of the sizes of all entries, snapshots
-// coming between.
+// coming between, some of which take their time.
 func TestTailIsWhatAListOfAllSizesSays(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 300 {
 		c := &Config{TailEntries: random.IntN(60), TailBytes: 1 + random.Int64N(3000)}
 		var got tail
-		sizes, since, marks := []int64{0}, int64(0), []core.Index{}
+		sizes, since, marks, written := []int64{0}, int64(0), []core.Index{}, core.Index(0)
 		for range 200 {
 			size := random.Int64N(200)
 			sizes, since = append(sizes, size), since+size
@@ -22,15 +22,22 @@ func TestTailIsWhatAListOfAllSizesSays(t *testing.T) {
 				continue
 			}
 			at := core.Index(len(sizes) - 1)
-			got.mark(at, since, c)
+			oldest := at
+			if written != 0 {
+				oldest = written
+			}
+			got.mark(at, since, oldest, c)
 			marks = append(marks, at)
-			if random.IntN(4) == 0 {
-				since, got.counted = 0, 0
+			if written == 0 && random.IntN(4) == 0 {
+				since, got.counted, written = 0, 0, at
+			} else if random.IntN(3) == 0 {
+				written = 0
 			}
-			if cut, want := got.before(at, c), cutOf(sizes, marks, c); cut != want {
-				t.Fatalf("%+v: cut at %d, want %d of %d", c, cut, want, at)
+			cut, want := got.before(oldest, c), cutOf(sizes[:oldest+1], marks, c)
+			if cut != want {
+				t.Fatalf("%+v: cut at %d, want %d of %d", c, cut, want, oldest)
 			}
-			if len(got.marks) > c.TailEntries+1 {
+			if oldest == at && len(got.marks) > c.TailEntries+1 {
 				t.Fatalf("%+v: %d marks are kept", c, len(got.marks))
 			}
 		}
@@ -42,6 +49,9 @@ func cutOf(sizes []int64, marks []core.Index, c *Config) core.Index {
 	at := len(sizes) - 1
 	cut := core.Index(max(0, at-c.TailEntries))
 	for _, m := range marks {
+		if int(m) > at {
+			break
+		}
 		bytes := int64(0)
 		for _, size := range sizes[m+1:] {
 			bytes += size
@@ -53,25 +63,31 @@ func cutOf(sizes []int64, marks []core.Index, c *Config) core.Index {
 	return cut
 }
 
-// TestLogOfLargeEntriesIsCut writes large commands and records a snapshot at the newest checkpoint:
-// a tail of so many entries would be far more than the bytes that are to be kept.
+// TestLogOfLargeEntriesIsCut writes large commands and records a snapshot, some time after it was
+// taken: a tail of so many entries would be far more than the bytes that are to be kept.
 func TestLogOfLargeEntriesIsCut(t *testing.T) {
 	const size, every, kept = 1 << 10, 8, 16 << 10
 	d := newDesk(t, Config{Node: 1, DigestEvery: every, TailBytes: kept}, 1)
 	d.until("leader", d.leads)
 	n := notes{}
-	for token := range uint64(200) {
-		d.ask(n, command(token+1, size))
-		d.step()
+	ask := func(lo, hi uint64) {
+		for token := lo; token < hi; token++ {
+			d.ask(n, command(token+1, size))
+			d.step()
+		}
+		d.until("all answers", func() bool { return len(n) == int(hi) })
 	}
-	d.until("all answers", func() bool { return len(n) == 200 })
+	ask(0, 200)
 	g := d.engine.byID[core.DefaultGroup]
-	at := g.handed - g.handed%every
+	g.saving.wanted = true
+	ask(200, 200+every)
+	at := g.saving.at
+	ask(200+every, 300) // while it is being written
 	g.record(core.SnapshotMeta{Position: core.Position{Term: 1, Index: at}})
 	d.step()
 	d.step()
 	first := d.engine.Status()[0].FirstIndex
-	if bytes := int(at-first+1) * size; bytes < kept-size || bytes > kept+every*size {
+	if bytes := int(at-first+1) * size; at == 0 || bytes < kept-size || bytes > kept+every*size {
 		t.Errorf("the log begins at %d and the snapshot is of %d: %d bytes between, want about %d",
 			first, at, bytes, kept)
 	}

@@ -40,7 +40,7 @@ type Config struct {
 	// machine; more are answered core.ErrBusy. Default 65,536.
 	MaxRequests int
 
-	// MaxRequestBytes bounds the data of the requests that wait for the handler. Default 256 MiB.
+	// MaxRequestBytes bounds the data of either. Default 256 MiB.
 	MaxRequestBytes int
 
 	// MaxMessages and MaxMessageBytes bound the peers' messages that wait for the handler; more are

@@ -16,21 +16,22 @@ import (
 //
 // One goroutine at a time uses it. After Err returns an error the handler does nothing any more.
 type Handler struct {
-	config    Config
-	lanes     Lanes
-	transport core.Transport
-	engine    *engine.Engine
-	out       engine.Effects
-	back      engine.Events // what jobs have brought back since the last Handle
-	disk      disk
-	machines  []*machine // ascending by group
-	sending   []*sending
-	receiving []*receiving
-	contacts  []contact
-	queries   atomic.Int64 // with machines and on query lanes
-	work      core.WorkStatus
-	now       core.Instant
-	err       error
+	config     Config
+	lanes      Lanes
+	transport  core.Transport
+	engine     *engine.Engine
+	out        engine.Effects
+	back       engine.Events // what jobs have brought back since the last Handle
+	disk       disk
+	machines   []*machine // ascending by group
+	sending    []*sending
+	receiving  []*receiving
+	contacts   []contact
+	queries    atomic.Int64 // with machines and on query lanes
+	queryBytes atomic.Int64 // their data
+	work       core.WorkStatus
+	now        core.Instant
+	err        error
 }
 
 // NewHandler opens every group of the store and of c.Groups, restores its machine from its newest

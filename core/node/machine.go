@@ -56,15 +56,12 @@ func (m *machine) identify() {
 // add takes a task, but for queries beyond those that may wait.
 func (m *machine) add(t engine.Work) {
 	if len(t.Queries) > 0 {
-		waiting := &m.handler.queries // which nobody else makes more
-		room := max(0, m.handler.config.MaxRequests-int(waiting.Load()))
-		room = min(room, len(t.Queries))
+		room := m.handler.admit(t.Queries)
 		for _, q := range t.Queries[room:] {
 			q.Caller.Replied(q.Token, core.Reply{Leader: t.Leader, Err: core.ErrBusy})
 		}
-		m.served(len(t.Queries) - room)
+		m.served(engine.Waited(t.Queries[room:]))
 		t.Queries = t.Queries[:room]
-		waiting.Add(int64(room))
 	}
 	if n := len(m.gathering); n == 0 || !m.gathering[n-1].Join(&t) {
 		m.gathering = append(m.gathering, t)
@@ -273,67 +270,6 @@ func (m *machine) reply(entries []core.Entry, calls []engine.Call) {
 	m.handler.send(&m.replies)
 	m.replies.Reset()
 }
-
-// query answers queries from the state as it is: on views and beside Apply if the machine can, in
-// its turn otherwise.
-func (m *machine) query(t *engine.Work) error {
-	if m.reader == nil {
-		m.answer(t.Queries, inTurn{m.sm}, t.Leader, m.at.Index)
-		m.answered += len(t.Queries)
-		return nil
-	}
-	index, leader, lanes := m.at.Index, t.Leader, m.handler.config.QueryLanes
-	share := max(minShare, (len(t.Queries)+lanes-1)/lanes)
-	for len(t.Queries) > 0 {
-		view, err := m.reader.View()
-		if err != nil {
-			return fmt.Errorf("take view at index %d: %w", index, err)
-		}
-		queries := t.Queries[:min(share, len(t.Queries))]
-		t.Queries = t.Queries[len(queries):]
-		m.lane = (m.lane + 1) % uint64(lanes)
-		m.handler.lanes.Go(Lane{Kind: LaneQuery, Number: m.lane}, func() func() {
-			m.answer(queries, view, leader, index)
-			view.Release()
-			return func() { m.served(len(queries)) }
-		})
-	}
-	return nil
-}
-
-// answer answers queries from the state behind an index.
-func (m *machine) answer(
-	queries []core.Request, view core.View, leader core.NodeID, index core.Index,
-) {
-	answered := func(i int, r core.Result) {
-		reply := core.Reply{Result: r, Index: index, Leader: leader}
-		queries[i].Caller.Replied(queries[i].Token, reply)
-	}
-	if all, ok := view.(core.BatchView); ok {
-		all.QueryAll(queries, answered)
-	} else {
-		for i := range queries {
-			answered(i, view.Query(queries[i].Data))
-		}
-	}
-	m.handler.queries.Add(-int64(len(queries)))
-}
-
-// inTurn is the present state of a machine as a view.
-type inTurn struct{ core.StateMachine }
-
-func (inTurn) Release() {}
-
-// served has the engine hear that it has heard the last of so many queries.
-func (m *machine) served(n int) {
-	if n > 0 {
-		served := engine.Served{Group: m.group, Queries: n}
-		m.handler.back.Served = append(m.handler.back.Served, served)
-	}
-}
-
-// minShare is how many queries are worth waking another lane for.
-const minShare = 32
 
 // giveUp ends the calls and queries of tasks that will not be done.
 func giveUp(tasks []engine.Work) {

@@ -112,6 +112,28 @@ func TestAsManyQueriesAreTakenAsThereIsRoomFor(t *testing.T) {
 	}
 }
 
+// TestBytesOfQueriesAreBounded while they wait, and not afterwards.
+func TestBytesOfQueriesAreBounded(t *testing.T) {
+	b, _ := newCountingBench(t, 10_000) // with a query of one byte
+	b.config.MaxRequestBytes = 4
+	for range 2 {
+		got := answers{}
+		b.stale(got, 0, 5)
+		b.goOn()
+		b.work(LaneQuery)
+		refused := 0
+		for _, r := range got {
+			if errors.Is(r.Err, core.ErrBusy) {
+				refused++
+			}
+		}
+		if len(got) != 5 || refused == 0 || refused > 2 || b.queryBytes.Load() != 0 {
+			t.Errorf("%d answers, %d of them refusals; %d bytes wait",
+				len(got), refused, b.queryBytes.Load())
+		}
+	}
+}
+
 // TestQueriesHardlyAllocate on their way from the engine to their callers, when there are many.
 func TestQueriesHardlyAllocate(t *testing.T) {
 	b, _ := newCountingBench(t, 10_000)

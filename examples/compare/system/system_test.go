@@ -143,7 +143,7 @@ func TestTidelockPutsBatches(t *testing.T) {
 	if err != nil || results[0].Failure != nil {
 		t.Fatalf("got %v, %v", results, err)
 	}
-	got := m.Query(appendCall(nil, "get", "b", 1))
+	got := m.Query(newCall("get", "b", 1, 0))
 	if want := value.AppendString(nil, "2"); !bytes.Equal(got.Value, want) {
 		t.Errorf("got %+v, want %x", got, want)
 	}
