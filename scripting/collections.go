@@ -74,7 +74,7 @@ func (s *script) appendKey(dst []byte, i int) []byte {
 		if len(k) > value.MaxKey {
 			s.vm.L.RaiseError("a key of %d bytes, at most %d are allowed", len(k), value.MaxKey)
 		}
-		s.vm.Charge(5+len(k)/32, 0)
+		s.vm.Charge(keySteps(len(k)), 0)
 		return state.StringKey(dst, string(k))
 	case lua.LNumber:
 		n, ok := value.Integer(float64(k))
@@ -96,9 +96,14 @@ func (s *script) encoded(v lua.LValue) []byte {
 		s.vm.L.RaiseError("this value cannot be stored: %s", err)
 	}
 	s.buf = b
-	s.vm.Charge(5+len(b)/16, len(b))
+	s.vm.Charge(valueSteps(len(b)), len(b))
 	return b
 }
+
+// What it takes to look up a key, to encode and store a value, and to set one under the other.
+func keySteps(bytes int) int              { return 5 + bytes/32 }
+func valueSteps(bytes int) int            { return 5 + bytes/16 }
+func setSteps(keyBytes, valBytes int) int { return keySteps(keyBytes) + valueSteps(valBytes) }
 
 // keyOf is a stored key as a Lua value.
 func keyOf(key string) lua.LValue {

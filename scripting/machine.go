@@ -224,7 +224,10 @@ func (m *Machine) carryOut(e *core.Entry, data []byte, salt uint64) core.Result 
 	s := m.writer
 	s.entry, s.space, s.view, s.effects = e, m.space, m.live, m.effects
 	s.vm.Seed(seed(e, salt), true)
-	result := s.answer(s.commands, UnknownCommand, data)
+	result, done := s.store(data)
+	if !done {
+		result = s.answer(s.commands, UnknownCommand, data)
+	}
 	m.spent = s.vm.Used()
 	if result.Failure != nil {
 		m.space.Rollback(0)

@@ -26,7 +26,8 @@ type script struct {
 	version           int
 	collections       []collection
 	commands, queries map[string]*lua.LFunction
-	lookups           map[string]int // of queries: see findLookups
+	lookups           map[string]int   // of queries: see findLookups
+	stores            map[string]store // of commands: see findStores
 	invariant         *lua.LFunction
 	migrate, revert   *lua.LFunction // take a version; revert is called rollback by scripts
 
@@ -65,6 +66,7 @@ func load(p *sandbox.Program) (*script, error) {
 	err = sandbox.Join(append(sandbox.Problems(err), sandbox.Problems(s.define(p, result))...))
 	if err == nil {
 		s.findLookups()
+		s.findStores()
 	}
 	return s, err
 }

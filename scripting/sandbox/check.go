@@ -13,6 +13,7 @@ func argA(inst uint32) int   { return int(inst>>18) & 0xff }
 func argB(inst uint32) int   { return int(inst & 0x1ff) }
 func argC(inst uint32) int   { return int(inst>>9) & 0x1ff }
 func argBx(inst uint32) int  { return int(inst & 0x3ffff) }
+func argSbx(inst uint32) int { return argBx(inst) - 0x3ffff>>1 }
 
 // eachInstruction calls do for every instruction of f, and not for the operands that stand between.
 func eachInstruction(f *lua.FunctionProto, do func(pc int, inst uint32)) {

@@ -41,6 +41,69 @@ func Passes(f *lua.LFunction) (object lua.LValue, method string) {
 	return f.Upvalues[0].Value(), f.Proto.Constants[0].String()
 }
 
+// The code of object:method(p, q), where object is captured and p and q are the parameters (with
+// others, these registers were others), of the check that q is not nil before it, and of what comes
+// behind it: the return of a constant or of nothing. The numbers of object, method and constant are
+// left out.
+var (
+	checking = [...]uint32{
+		instruction(lua.OP_LOADNIL, 2, 2, 0),
+		instruction(lua.OP_EQ, 0, 1, 2), // and a jump over what is done with a nil
+	}
+	storing = [...]uint32{
+		instruction(lua.OP_GETUPVAL, 2, 0, 0),
+		instruction(lua.OP_SELF, 2, 2, 256),
+		instruction(lua.OP_MOVEN, 4, 0, 1),
+		instruction(lua.OP_MOVE, 5, 1, 0), // which is no step of its own
+		instruction(lua.OP_CALL, 2, 4, 1),
+	}
+	returning = [...]uint32{instruction(lua.OP_LOADK, 2, 0, 0), instruction(lua.OP_RETURN, 2, 2, 0)}
+	ending    = [...]uint32{instruction(lua.OP_RETURN, 0, 1, 0)}
+)
+
+// Storing is what a function does that does nothing else for two parameters that are not nil than
+// to call a method of what it captured with them, and to return a constant.
+type Storing struct {
+	Object lua.LValue
+	Method string
+	Result lua.LValue
+	Steps  int // of the call, but for the method's own
+}
+
+// Stores tells what such a function does; the Object is nil for any other.
+func Stores(f *lua.LFunction) (s Storing) {
+	code, constants := f.Proto.Code, f.Proto.Constants
+	if len(code) > len(checking) && slices.Equal(code[:len(checking)], checking[:]) {
+		jump := code[len(checking)]
+		to := len(checking) + 1 + argSbx(jump)
+		if opcode(jump) != lua.OP_JMP || to <= len(checking) || to > len(code) {
+			return Storing{}
+		}
+		code, s.Steps = code[to:], len(checking)+1
+	}
+	if len(code) < len(storing) || argC(code[1]) < constantOperand {
+		return Storing{}
+	}
+	object, method := argB(code[0]), argC(code[1])-constantOperand
+	code, head := code[len(storing):], slices.Clone(code[:len(storing)])
+	head[0], head[1] = head[0]-uint32(object), head[1]-uint32(method)<<9
+	switch {
+	case !slices.Equal(head, storing[:]):
+		return Storing{}
+	case len(code) > len(returning) && code[0]&^0x3ffff == returning[0] && code[1] == returning[1]:
+		s.Result = constants[argBx(code[0])]
+		s.Steps += len(returning)
+	case len(code) > 0 && code[0] == ending[0]:
+		s.Result = lua.LNil
+		s.Steps += len(ending)
+	default:
+		return Storing{}
+	}
+	s.Object, s.Method = f.Upvalues[object].Value(), constants[method].String()
+	s.Steps += len(storing) - 1 + len(s.Method)/stepBytes
+	return s
+}
+
 // Uses lists what f and the functions written within it take from what they captured, and from
 // globals.
 func Uses(f *lua.LFunction) []Use {

@@ -1,0 +1,77 @@
+package scripting
+
+import (
+	"slices"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/scripting/sandbox"
+	"github.com/tidelock-raft/tidelock/scripting/state"
+	"github.com/tidelock-raft/tidelock/scripting/value"
+)
+
+// store is a command whose whole work is collection:set(key, value).
+type store struct {
+	number int    // of the collection
+	steps  int    // without those of set
+	result []byte // encoded
+}
+
+// findStores finds the commands that do nothing but set and return a constant, unless the value is
+// nil. As they say so themselves, they need no interpreter: see store. That they come to the same,
+// at the same price, is tested.
+func (s *script) findStores() {
+	s.stores = map[string]store{}
+	for name, f := range s.commands {
+		c := sandbox.Stores(f)
+		u, _ := c.Object.(*lua.LUserData)
+		if u == nil || c.Method != "set" {
+			continue
+		}
+		h, ok := u.Value.(handle)
+		if !ok || s.collections[h.number].single {
+			continue
+		}
+		result := s.nothing
+		if c.Result != lua.LNil {
+			encoded, err := s.encode(nil, c.Result, 0)
+			if err != nil {
+				continue
+			}
+			result = encoded
+		}
+		s.stores[name] = store{h.number, c.Steps, result}
+	}
+}
+
+// store carries out a command that findStores has found. It leaves to the interpreter whatever is
+// not the usual: a key that is no short string, a value that is none or long, and a call that does
+// not fit.
+func (s *script) store(data []byte) (core.Result, bool) {
+	c, err := openCall(data)
+	if err != nil || c.arguments != 2 {
+		return core.Result{}, false
+	}
+	st, ok := s.stores[text(c.name)]
+	if !ok {
+		return core.Result{}, false
+	}
+	key, ok := c.r.Text()
+	val := data[c.r.Pos():]
+	if !ok || len(val) > maxLookup || !isString(val) {
+		return core.Result{}, false
+	}
+	s.vm.Abandon() // what the call before has used does not count
+	s.vm.Take(st.steps+setSteps(len(key), len(val)), len(val))
+	s.key = state.StringKey(s.key[:0], key)
+	s.write(st.number, s.key, val)
+	return core.Result{Value: slices.Clip(st.result)}, true
+}
+
+// isString reports whether bytes are one string in its canonical form.
+func isString(val []byte) bool {
+	r := value.NewReader(val)
+	t, err := r.Next()
+	return err == nil && t.Kind == value.String && value.Check(val) == nil
+}

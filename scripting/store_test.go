@@ -1,0 +1,125 @@
+package scripting
+
+import (
+	"math/rand/v2"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/scripting/value"
+)
+
+// stored has commands that are stores, and others that nearly are.
+const stored = `
+	local kv, other, one = state.map("kv"), state.map("other"), state.value("one", "1")
+	local function id(x) return x end
+	return { name = "m", version = 1,
+	queries = { get = function(k) return kv:get(k) end },
+	commands = {
+		put = function(key, val)
+			if val == nil then fail("bad_arguments", "no value") end
+			kv:set(key, val)
+			return "OK"
+		end,
+		quiet = function(k, v) other:set(k, v) end,
+		count = function(k, v) other:set(k, v) return 7 end,
+		yes = function(k, v) kv:set(k, v) return true end,
+		swapped = function(k, v) kv:set(v, k) end,
+		three = function(k, v, w) kv:set(k, v) end,
+		any = function(k, v, ...) kv:set(k, v) end,
+		twice = function(k, v) kv:set(k, v) kv:set(k, v) end,
+		back = function(k, v) kv:set(k, v) return v end,
+		result = function(k, v) return kv:set(k, v) end,
+		fixed = function(k, v) kv:set(k, "x") end,
+		value = function(k, v) one:set(k, v) end,
+		deleted = function(k, v) kv:delete(k, v) end,
+		checked = function(k, v)
+			if k == nil then fail("bad_arguments", "no key") end
+			kv:set(k, v)
+		end,
+		unlike = function(k, v)
+			if v ~= nil then fail("bad_arguments", "a value") end
+			kv:set(k, v)
+		end,
+		guarded = function(k, v)
+			if v == nil then other:set(k, "nil") end
+			kv:set(k, v)
+		end,
+		inside = function(k, v)
+			if v == nil then kv:set(k, v) return "nil" end
+			kv:set(k, v)
+			return "OK"
+		end,
+	} }`
+
+func storeMachine(t *testing.T) *Machine {
+	return newMachine(t, Source{Name: "m.lua", Text: []byte(stored)})
+}
+
+// TestStoresAreFound, all of them and nothing else.
+func TestStoresAreFound(t *testing.T) {
+	got := map[string]int{}
+	for name, st := range storeMachine(t).writer.stores {
+		got[name] = st.number
+	}
+	want := map[string]int{"put": 0, "inside": 0, "guarded": 0, "quiet": 1, "count": 1}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// TestStoresAreCommands compares a machine that stores with one that interprets: results, states
+// and prices, for keys and values of every kind and size, and calls that do not fit.
+func TestStoresAreCommands(t *testing.T) {
+	fast, slow, random := storeMachine(t), storeMachine(t), rand.New(rand.NewPCG(1, 2))
+	clear(slow.writer.stores)
+	values := []any{
+		"", "x", strings.Repeat("v", 31), strings.Repeat("v", 32), strings.Repeat("v", 255),
+		strings.Repeat("v", 256), strings.Repeat("v", maxLookup), strings.Repeat("v", 20_000),
+		"\xff\x00", 0, 1.5, true, nil, []any{1, "x"}, map[string]any{"a": 1},
+	}
+	keys := []any{
+		"a", "", 7, nil, true, strings.Repeat("k", 31), strings.Repeat("k", 40),
+		strings.Repeat("k", 255), strings.Repeat("k", 300), strings.Repeat("k", value.MaxKey+1),
+	}
+	names := []string{
+		"put", "put", "quiet", "count", "guarded", "inside", "twice", "back", "yes", "nothing",
+	}
+	stores := 0
+	for i := range 20_000 {
+		args := []any{keys[random.IntN(len(keys))], values[random.IntN(len(values))], 1}
+		call := encode(t, names[random.IntN(len(names))], args[:min(1+random.IntN(8), 2+i%9/8)]...)
+		switch random.IntN(20) {
+		case 0:
+			call = call[:random.IntN(len(call))]
+		case 1:
+			call = append(call, 1)
+		case 2:
+			call[random.IntN(len(call))]++
+		}
+		e := commandEntry(core.Index(i+1), call)
+		if _, ok := fast.writer.stores[name(call)]; ok {
+			stores++
+		}
+		got, want := apply(t, fast, []core.Entry{e}), apply(t, slow, []core.Entry{e})
+		if !reflect.DeepEqual(got, want) || fast.spent != slow.spent {
+			t.Fatalf("call %q: got %v for %v, want %v for %v", call, got, fast.spent, want, slow.spent)
+		}
+		if fast.Digest() != slow.Digest() {
+			t.Fatalf("call %q: the states differ", call)
+		}
+	}
+	if stores < 1000 {
+		t.Errorf("%d commands were stores", stores)
+	}
+}
+
+// name is that of a call, if it is one.
+func name(data []byte) string {
+	c, err := openCall(data)
+	if err != nil {
+		return ""
+	}
+	return string(c.name)
+}
