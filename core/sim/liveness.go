@@ -110,7 +110,8 @@ func (w *World) shun(h *Host) {
 	}
 }
 
-// agreed returns the leader that all of these hosts follow that are members, nil if there is none.
+// agreed returns the leader that all of these hosts follow that are members, nil if there is none. It
+// is one of them: another whom they still hear, but who does not hear them, is about to step down.
 func (w *World) agreed(hosts []*Host) *Host {
 	var leader *Host
 	for _, h := range w.among(hosts) {
@@ -123,7 +124,7 @@ func (w *World) agreed(hosts []*Host) *Host {
 		}
 		leader = w.Host(s.Leader)
 	}
-	if leader == nil || !leader.Up() || leader.Status().Role != "leader" {
+	if !slices.Contains(hosts, leader) || !leader.Up() || leader.Status().Role != "leader" {
 		return nil
 	}
 	return leader
