@@ -110,8 +110,8 @@ func (w *World) shun(h *Host) {
 	}
 }
 
-// agreed returns the leader that all of these hosts follow that are members, nil if there is none. It
-// is one of them: another whom they still hear, but who does not hear them, is about to step down.
+// agreed returns the leader that all of these hosts follow that are members, nil if there is none.
+// It is one of them: another whom they still hear, but who hears nothing, is about to step down.
 func (w *World) agreed(hosts []*Host) *Host {
 	var leader *Host
 	for _, h := range w.among(hosts) {
