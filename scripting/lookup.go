@@ -20,14 +20,20 @@ func (s *script) findLookups() {
 	s.lookups = map[string]int{}
 	for name, f := range s.queries {
 		object, method := sandbox.Passes(f)
-		u, _ := object.(*lua.LUserData)
-		if u == nil || method != "get" {
-			continue
-		}
-		if h, ok := u.Value.(handle); ok && !s.collections[h.number].single {
-			s.lookups[name] = h.number
+		if number, ok := s.mapOf(object); ok && method == "get" {
+			s.lookups[name] = number
 		}
 	}
+}
+
+// mapOf is the number of the state.map that a value is, if it is one.
+func (s *script) mapOf(v lua.LValue) (number int, ok bool) {
+	u, ok := v.(*lua.LUserData)
+	if !ok {
+		return 0, false
+	}
+	h, ok := u.Value.(handle)
+	return h.number, ok && !s.collections[h.number].single
 }
 
 // lookup takes a query apart that findLookups has found. It leaves to the interpreter whatever is

@@ -25,12 +25,8 @@ func (s *script) findStores() {
 	s.stores = map[string]store{}
 	for name, f := range s.commands {
 		c := sandbox.Stores(f)
-		u, _ := c.Object.(*lua.LUserData)
-		if u == nil || c.Method != "set" {
-			continue
-		}
-		h, ok := u.Value.(handle)
-		if !ok || s.collections[h.number].single {
+		number, ok := s.mapOf(c.Object)
+		if !ok || c.Method != "set" {
 			continue
 		}
 		result := s.nothing
@@ -41,7 +37,7 @@ func (s *script) findStores() {
 			}
 			result = encoded
 		}
-		s.stores[name] = store{h.number, c.Steps, result}
+		s.stores[name] = store{number, c.Steps, result}
 	}
 }
 
