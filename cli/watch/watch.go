@@ -204,7 +204,7 @@ func (w *watcher) rouse(ctx context.Context) {
 	for _, e := range w.options.Endpoints {
 		asking.Go(func() { // ends within the reminder
 			for range patience {
-				v, err := w.session.QueryOf(ctx, e.Address, nothing)
+				v, _, err := w.session.QueryOf(ctx, e.Address, 0, nothing)
 				if err != nil {
 					return // who does not answer keeps nothing
 				}
@@ -252,7 +252,9 @@ func (w *watcher) tell(ctx context.Context, p page) error {
 		if err != nil {
 			return err
 		}
-		if !whole {
+		if other, ok := w.elsewhere(ctx, whole); ok {
+			p = other
+		} else if !whole {
 			lost := map[string]any{"lost": map[string]any{"from": w.at.index, "to": p.first - 1}}
 			if err := remote.PrintJSON(w.options.Out, lost); err != nil {
 				return err
@@ -287,6 +289,26 @@ func (w *watcher) whole(ctx context.Context, p page) (bool, error) {
 	return err == nil && len(p.events) > 0 && p.events[0].at == before, err
 }
 
+// elsewhere looks for a node that has dropped no changes of keys from the position on, unless a
+// page is whole: one that was started meanwhile knows less than others.
+func (w *watcher) elsewhere(ctx context.Context, whole bool) (p page, ok bool) {
+	if whole || w.options.Query != changes || w.options.Target != "" {
+		return p, false
+	}
+	data, err := w.question(w.options.Topic, w.at, pageSize)
+	for i := 0; err == nil && i < len(w.options.Endpoints); i++ {
+		v, reply, err := w.session.QueryOf(ctx, w.options.Endpoints[i].Address, w.applied, data)
+		if err != nil {
+			continue // who does not answer cannot help
+		}
+		if p, err = read(v); err == nil && p.first > 0 && p.first <= w.at.index {
+			w.applied = reply.Index
+			return p, true
+		}
+	}
+	return p, false
+}
+
 // page is an answer.
 type page struct {
 	events []event
@@ -302,9 +324,9 @@ type event struct {
 func (w *watcher) ask(
 	ctx context.Context, level core.ReadLevel, least core.Index, topic any, at position, limit int,
 ) (page, error) {
-	data, err := scripting.EncodeCall(w.options.Query, topic, int64(at.index), limit, at.number)
+	data, err := w.question(topic, at, limit)
 	if err != nil {
-		return page{}, exit.Mark(err, exit.ErrUsage)
+		return page{}, err
 	}
 	for range patience {
 		v, reply, err := w.session.QueryAt(ctx, level, least, data)
@@ -320,6 +342,12 @@ func (w *watcher) ask(
 		}
 	}
 	return page{}, fmt.Errorf("%w: no node has kept changes of keys", client.ErrUnavailable)
+}
+
+// question encodes a query for a page of the history.
+func (w *watcher) question(topic any, at position, limit int) ([]byte, error) {
+	data, err := scripting.EncodeCall(w.options.Query, topic, int64(at.index), limit, at.number)
+	return data, exit.Mark(err, exit.ErrUsage)
 }
 
 // read takes an answer apart.

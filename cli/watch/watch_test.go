@@ -378,7 +378,8 @@ func TestWatchOfKeysPrintsEveryChange(t *testing.T) {
 // far is replicas that are asked over a slow network, each by its own endpoint.
 type far struct {
 	*replicas
-	mu sync.Mutex
+	mu   sync.Mutex
+	down int // for how many requests more the second does not run
 }
 
 func (f *far) Do(ctx context.Context, q client.Request) (client.Reply, error) {
@@ -391,6 +392,12 @@ func (f *far) Do(ctx context.Context, q client.Request) (client.Reply, error) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.down--; f.down >= 0 && node == 1 {
+		if q.Target != "" {
+			return client.Reply{}, client.ErrUnavailable
+		}
+		node = 0
+	}
 	f.call("put", fmt.Sprint("a", len(f.log)), "x")
 	f.apply(1, f.applied[0])
 	result := f.nodes[node].Query(q.Data)
@@ -398,21 +405,23 @@ func (f *far) Do(ctx context.Context, q client.Request) (client.Reply, error) {
 }
 
 // TestWatchOfKeysLosesNothingAsItBegins writes before each answer, and has the first pages come
-// from a node that takes a while to hear that somebody watches.
+// from a node that takes a while to hear that somebody watches, or that is started only later.
 func TestWatchOfKeysLosesNothingAsItBegins(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := &far{replicas: newReplicas(t)}
-		f.client = f
-		lines, code := f.watch("--keys", "a", "--count", "20", "--endpoints", "1=h:1,2=h:2")
-		if code != exit.OK || len(lines) != 20 {
-			t.Fatalf("got code %d, %+v", code, lines)
-		}
-		for i, l := range lines {
-			if l.Lost != nil || l.Index != lines[0].Index+core.Index(i) {
-				t.Fatalf("line %d: got %+v, want the change behind %+v", i, l, lines[max(0, i-1)])
+	for _, down := range []int{0, 8} {
+		synctest.Test(t, func(t *testing.T) {
+			f := &far{replicas: newReplicas(t), down: down}
+			f.client = f
+			lines, code := f.watch("--keys", "a", "--count", "20", "--endpoints", "1=h:1,2=h:2")
+			if code != exit.OK || len(lines) != 20 {
+				t.Fatalf("got code %d, %+v", code, lines)
 			}
-		}
-	})
+			for i, l := range lines {
+				if l.Lost != nil || l.Index != lines[0].Index+core.Index(i) {
+					t.Fatalf("line %d: got %+v, want the change behind %+v", i, l, lines[max(0, i-1)])
+				}
+			}
+		})
+	}
 }
 
 func TestWatchRefuses(t *testing.T) {

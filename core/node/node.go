@@ -38,16 +38,15 @@ type Node struct {
 
 // New opens the groups as NewHandler does. The node does nothing before Start.
 func New(c Config) (*Node, error) {
-	lanes := c.QueryLanes
+	if c.QueryLanes == 0 {
+		c.QueryLanes = max(2, runtime.GOMAXPROCS(0))
+	}
 	c, err := c.withDefaults()
 	if err != nil {
 		return nil, err
 	}
 	if c.Clock == nil {
 		c.Clock = NewClock()
-	}
-	if lanes == 0 {
-		c.QueryLanes = max(c.QueryLanes, runtime.GOMAXPROCS(0))
 	}
 	n := &Node{
 		config: c, mailbox: newMailbox(c), stop: make(chan struct{}), ended: make(chan struct{}),

@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/tidelock-raft/tidelock/cli/internal/exit"
+	"github.com/tidelock-raft/tidelock/cli/internal/program"
 	"github.com/tidelock-raft/tidelock/cli/internal/remote"
 	"github.com/tidelock-raft/tidelock/cli/internal/server"
 	"github.com/tidelock-raft/tidelock/cli/internal/survey"
@@ -56,6 +57,10 @@ func New(env remote.Env) *cli.Command {
 			if err != nil {
 				return err
 			}
+			if program.Said(c, "target") {
+				return exit.Usagef("recover: --target would leave out nodes that may know a leader")
+			}
+			common.Target = "" // nor may the environment
 			o := Options{common, server.RecoverRequest{
 				Dirs: c.Args().Slice(), Confirm: c.String("confirm"),
 			}}

@@ -13,6 +13,7 @@ import (
 )
 
 func TestWhatRecoverAsksFor(t *testing.T) {
+	t.Setenv("RAFT_TARGET", "1") // which is not about this command
 	dir := t.TempDir()
 	identity := `{"format":1,"node":1,"cluster":"c","store":"wal"}`
 	if err := os.WriteFile(filepath.Join(dir, "identity.json"), []byte(identity), 0o600); err != nil {
@@ -36,6 +37,7 @@ func TestWhatRecoverAsksFor(t *testing.T) {
 		{dir + " --survivors 1,1 --plan", nil, exit.Usage, "node 1 is there twice"},
 		{dir + " --survivors 1,3 --held 3=7 --plan", nil, exit.Usage, `"3=7" is not id=term.index`},
 		{dir + " --survivors 1,3 --held 0=7.1 --plan", nil, exit.Usage, `"0" is not the id of a node`},
+		{dir + " --survivors 1 --plan --target 1", nil, exit.Usage, "--target would leave out nodes"},
 		{"nowhere --survivors 1 --plan", nil, exit.Usage, `{"error":"usage"`},
 		{dir + " --survivors 1 --plan", node(2, 2, "c"), exit.Failed,
 			`{"error":"leader_known","message":"127.0.0.1:8102: node 2 knows a leader, node 2`},

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tidelock-raft/tidelock/cli/internal/server"
 	"github.com/tidelock-raft/tidelock/cli/internal/trial"
+	"github.com/tidelock-raft/tidelock/core"
 )
 
 // step is something that an administrator does, or that happens to a node. It is over when it has
@@ -94,10 +95,19 @@ func kill(ctx context.Context, c *cluster, n *node) error {
 	return trial.Await(ctx, "a leader", func() bool { return c.leader() != nil })
 }
 
-// removeDead removes the node that does not run.
+// removeDead removes the node that does not run, once the leader misses it: to take away one that
+// answers would be refused, as fewer could fail then.
 func removeDead(ctx context.Context, c *cluster) error {
 	i := slices.IndexFunc(c.nodes, func(n *node) bool { return n.process == nil })
 	dead := c.nodes[i]
+	if err := trial.Await(ctx, fmt.Sprintf("node %d is missed", dead.id), func() bool {
+		leader, s := c.led()
+		return leader != nil && slices.ContainsFunc(s.Members, func(m core.MemberStatus) bool {
+			return m.ID == dead.id && !m.Alive
+		})
+	}); err != nil {
+		return err
+	}
 	c.nodes = slices.Delete(c.nodes, i, i+1)
 	_, err := c.command(ctx, "cluster", "remove", fmt.Sprint(dead.id))
 	return err

@@ -173,12 +173,14 @@ func (s *Session) QueryAt(
 	return own.Ask(ctx, core.RequestQuery, data)
 }
 
-// QueryOf makes a query that is encoded already of one node, which answers from what it holds.
-func (s *Session) QueryOf(ctx context.Context, endpoint string, data []byte) (any, error) {
+// QueryOf makes a query that is encoded already of one node, which answers from what it holds once
+// it has applied at least so much.
+func (s *Session) QueryOf(
+	ctx context.Context, endpoint string, atLeast core.Index, data []byte,
+) (any, client.Reply, error) {
 	own := *s
 	own.options.Target = endpoint
-	v, _, err := own.QueryAt(ctx, core.Stale, 0, data)
-	return v, err
+	return own.QueryAt(ctx, core.Stale, atLeast, data)
 }
 
 // Report prints an error as a line of JSON and returns it as reported. A line that is not zero is
