@@ -2,20 +2,24 @@ package client
 
 import (
 	"context"
+	"sync"
 
 	"github.com/tidelock-raft/tidelock/core"
 	"github.com/tidelock-raft/tidelock/transport/api/wire"
 )
 
 // call is a request of Go. The first attempt needs no goroutine; if it does not settle the matter,
-// one is started that goes on as Do would.
+// one is started that goes on as Do would. It is used again after its end.
 type call struct {
 	client   *Client
 	ctx      context.Context
 	task     task
 	endpoint *endpoint
+	first    exchange // of the first attempt
 	done     func(Reply, error)
 }
+
+var calls = sync.Pool{New: func() any { return new(call) }}
 
 // begin makes the first attempt, if there is a connection to make it on.
 func (a *call) begin() bool {
@@ -28,19 +32,13 @@ func (a *call) begin() bool {
 		return false
 	}
 	a.endpoint = endpoint
-	x := c.exchange(a.task.wire())
-	x.call = a
-	if conn.start(x, c.until(&a.task)) != nil {
-		c.release(x)
-		return false
-	}
-	return true
+	a.first.request, a.first.call = a.task.wire(), a
+	return conn.start(&a.first, c.until(&a.task)) == nil
 }
 
 // settled hears what became of the first attempt.
-func (a *call) settled(x *exchange) {
-	reply, final, err := a.client.judge(&a.task, a.endpoint, x)
-	a.client.release(x)
+func (a *call) settled() {
+	reply, final, err := a.client.judge(&a.task, a.endpoint, &a.first)
 	if final {
 		a.end(a.client.conclude(&a.task, reply, err))
 		return
@@ -58,5 +56,8 @@ func (a *call) pursue() {
 
 func (a *call) end(r Reply, err error) {
 	a.client.pending.Add(-1)
-	a.done(r, err)
+	done := a.done
+	*a = call{}
+	calls.Put(a)
+	done(r, err)
 }

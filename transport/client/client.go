@@ -81,16 +81,16 @@ func (c *Client) Do(ctx context.Context, r Request) (Reply, error) {
 // costs a goroutine for each request.
 func (c *Client) Go(ctx context.Context, r Request, done func(Reply, error)) {
 	t, err := c.task(ctx, r)
+	if err == nil && c.pending.Add(1) > int64(c.config.MaxPending) {
+		c.pending.Add(-1)
+		err = core.ErrBusy
+	}
 	if err != nil {
 		done(Reply{}, err)
 		return
 	}
-	if c.pending.Add(1) > int64(c.config.MaxPending) {
-		c.pending.Add(-1)
-		done(Reply{}, core.ErrBusy)
-		return
-	}
-	a := &call{client: c, ctx: ctx, task: t, done: done}
+	a := calls.Get().(*call)
+	a.client, a.ctx, a.task, a.done = c, ctx, t, done
 	if ctx.Done() == nil && a.begin() {
 		return
 	}

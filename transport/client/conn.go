@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"net"
 	"runtime"
 	"slices"
@@ -23,6 +24,12 @@ const (
 	writeTimeout = 10 * time.Second
 	// maxBurst is how many replies are settled together at most.
 	maxBurst = 128
+	// sharedBytes is how large a reply's value may be to share a block with others, and blockBytes
+	// how much is kept by keeping one of them.
+	sharedBytes, blockBytes = 512, 4 << 10
+	// idleYields is how often in a row others are let run in vain before a write, and maxYields how
+	// often at all.
+	idleYields, maxYields = 2, 64
 	// grain is the least time between two looks for what is overdue.
 	grain = time.Millisecond
 )
@@ -141,8 +148,8 @@ func (c *conn) cancel(x *exchange, err error) {
 	settled := x.settled
 	if !settled {
 		x.settled, x.err = true, err
-		if _, sent := c.pending[x.id]; sent {
-			delete(c.pending, x.id)
+		if _, sent := c.pending[x.request.ID]; sent {
+			delete(c.pending, x.request.ID)
 			c.work.Signal()
 		} else if i := slices.Index(c.waiting[c.head:], x); i >= 0 {
 			c.waiting = slices.Delete(c.waiting, c.head+i, c.head+i+1)
@@ -206,31 +213,45 @@ func (c *conn) write() {
 func (c *conn) collect(buf []byte) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.err == nil && len(buf) == 0 {
-		for c.head < len(c.waiting) && len(buf) < batchBytes &&
-			uint64(len(c.pending)) < uint64(c.welcome.Window) {
-			x := c.waiting[c.head]
-			c.waiting[c.head] = nil
-			c.head++
-			c.lastID++
-			x.id = c.lastID
-			c.pending[x.id] = x
-			buf = x.appendFrame(buf)
-		}
-		if 2*c.head >= len(c.waiting) { // so what was taken never outgrows the rest
-			c.waiting, c.head = slices.Delete(c.waiting, 0, c.head), 0
-		}
-		if len(buf) == 0 {
+	for c.err == nil && c.sendable() == 0 {
+		for c.err == nil && c.sendable() == 0 {
 			c.work.Wait()
-			c.mu.Unlock()
-			runtime.Gosched() // whoever else is about to ask: one write for all costs far less
-			c.mu.Lock()
 		}
+		c.linger() // what waits can be cancelled meanwhile
 	}
-	if c.err != nil {
-		return nil
+	for c.sendable() > 0 && len(buf) < batchBytes {
+		x := c.waiting[c.head]
+		c.waiting[c.head] = nil
+		c.head++
+		c.lastID++
+		x.request.ID = c.lastID
+		c.pending[c.lastID] = x
+		buf = x.request.AppendFrame(buf)
+	}
+	if 2*c.head >= len(c.waiting) { // so what was taken never outgrows the rest
+		c.waiting, c.head = slices.Delete(c.waiting, 0, c.head), 0
 	}
 	return buf
+}
+
+// sendable is how many exchanges wait for which there is room in the window.
+func (c *conn) sendable() int {
+	window := int(min(c.welcome.Window, math.MaxInt32)) // int may have 32 bits
+	return min(len(c.waiting)-c.head, window-len(c.pending))
+}
+
+// linger lets others run as long as more comes of it: one write for all costs far less, here and at
+// the other end.
+func (c *conn) linger() {
+	for n, idle := 0, 0; n < maxYields && idle < idleYields; n++ {
+		before := c.sendable()
+		c.mu.Unlock()
+		runtime.Gosched()
+		c.mu.Lock()
+		if idle++; c.sendable() > before {
+			idle = 0
+		}
+	}
 }
 
 // read takes replies until the connection ends: those that have arrived together as one burst.
@@ -240,6 +261,7 @@ func (c *conn) read() {
 	var settled []*exchange
 	for {
 		n, err := gather(frames, replies[:])
+		own(replies[:n])
 		settled = c.settle(replies[:n], settled[:0])
 		for _, x := range settled {
 			x.finish()
@@ -266,10 +288,34 @@ func gather(frames *wire.Reader, replies []wire.Reply) (n int, err error) {
 		if err != nil {
 			return n, err
 		}
-		replies[n].Value = append([]byte(nil), replies[n].Value...)
 		n++
 	}
 	return n, nil
+}
+
+// own moves the values of replies from the reader's buffer to memory that is their own.
+func own(replies []wire.Reply) {
+	left := 0 // bytes that are going to share blocks
+	for i := range replies {
+		if n := len(replies[i].Value); n <= sharedBytes {
+			left += n
+		}
+	}
+	var block []byte
+	for i := range replies {
+		value := replies[i].Value
+		n := len(value)
+		if n == 0 || n > sharedBytes {
+			replies[i].Value = append([]byte(nil), value...)
+			continue
+		}
+		if len(block)+n > cap(block) {
+			block = make([]byte, 0, min(left, blockBytes))
+		}
+		block = append(block, value...)
+		replies[i].Value = block[len(block)-n : len(block) : len(block)]
+		left -= n
+	}
 }
 
 // lastWord handles a reply about the connection as a whole.
@@ -315,7 +361,7 @@ func (c *conn) fail(err error) {
 	for _, x := range c.pending {
 		lost = append(lost, x)
 		if c.parted {
-			x.id = 0
+			x.request.ID = 0
 		}
 	}
 	c.waiting, c.head, c.pending = nil, 0, nil

@@ -10,13 +10,12 @@ import (
 // a reply, by the end of its connection, at its deadline, or by cancel; then finish runs.
 //
 // Invariants:
-//  1. id is zero until the request is sent, and again if the server is known not to have carried
-//     it out.
+//  1. request.ID is zero until the request is sent, and again if the server is known not to have
+//     carried it out.
 //  2. Before start, and after finish, it belongs to who made it; in between to conn.mu.
 type exchange struct {
-	request  wire.Request // its ID is not used
+	request  wire.Request
 	conn     *conn
-	id       uint64
 	deadline time.Time
 	settled  bool
 	reply    wire.Reply
@@ -28,19 +27,13 @@ type exchange struct {
 
 func newExchange() any { return &exchange{done: make(chan struct{}, 1)} }
 
-func (x *exchange) appendFrame(dst []byte) []byte {
-	request := x.request
-	request.ID = x.id
-	return request.AppendFrame(dst)
-}
-
 // sent reports whether the server may have seen the request.
-func (x *exchange) sent() bool { return x.id != 0 }
+func (x *exchange) sent() bool { return x.request.ID != 0 }
 
 // finish tells whoever waits.
 func (x *exchange) finish() {
 	if x.call != nil {
-		x.call.settled(x)
+		x.call.settled()
 		return
 	}
 	x.done <- struct{}{}
