@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -168,61 +167,6 @@ func TestReplyTellsEverything(t *testing.T) {
 	}
 	if seen.Group != 4 || seen.Level != core.Linearizable || !seen.Local {
 		t.Errorf("the service saw %+v, want a linearizable local query to group 4", seen)
-	}
-}
-
-func TestLeaderIsFoundAndRemembered(t *testing.T) {
-	nodes := newCluster(t, 3)
-	nodes.follow(3)
-	for seed := range uint64(6) {
-		c := open(t, client.Config{Endpoints: nodes.addrs()[:2], Seed: seed + 1})
-		for range 3 {
-			if got, err := c.Do(t.Context(), put("x")); err != nil || got.Node != 3 {
-				t.Fatalf("got node %d, %v, want 3", got.Node, err)
-			}
-		}
-		if got := c.Endpoints(); !slices.Contains(got, nodes[2].addr()) {
-			t.Errorf("endpoints %v do not have the leader's", got)
-		}
-	}
-	if n := nodes[0].asked.Load() + nodes[1].asked.Load(); n != 6 {
-		t.Errorf("6 clients asked followers %d times, want once each", n)
-	}
-}
-
-// TestForwardedReplyLeadsToTheLeader has a follower answer for the leader, and say who it is.
-func TestForwardedReplyLeadsToTheLeader(t *testing.T) {
-	nodes := newCluster(t, 2)
-	nodes[0].set(func(core.Request) *core.Reply { return &core.Reply{Leader: 2} })
-	c := open(t, client.Config{Endpoints: nodes.addrs()[:1]})
-	for _, want := range []core.NodeID{1, 2, 2} {
-		if got, err := c.Do(t.Context(), put("x")); err != nil || got.Node != want {
-			t.Fatalf("got node %d, %v, want %d", got.Node, err, want)
-		}
-	}
-}
-
-// TestLeaderOutOfReachIsNotPreferred names a leader that this client cannot connect to: the one who
-// forwards is asked, and without a detour each time.
-func TestLeaderOutOfReachIsNotPreferred(t *testing.T) {
-	nodes := newCluster(t, 2)
-	nodes[0].set(func(core.Request) *core.Reply { return &core.Reply{Leader: 2} })
-	var detours atomic.Int64
-	c := open(t, client.Config{Endpoints: nodes.addrs()[:1],
-		Dial: func(ctx context.Context, address string) (net.Conn, error) {
-			if address == nodes[1].addr() {
-				detours.Add(1)
-				return nil, errors.New("no route")
-			}
-			return new(net.Dialer).DialContext(ctx, "tcp", address)
-		}})
-	for range 10 {
-		if got, err := c.Do(t.Context(), put("x")); err != nil || got.Node != 1 {
-			t.Fatalf("got node %d, %v, want 1", got.Node, err)
-		}
-	}
-	if n := detours.Load(); n != 1 {
-		t.Errorf("tried the leader %d times, want once", n)
 	}
 }
 

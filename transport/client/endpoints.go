@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/transport/api/wire"
 )
 
 const (
@@ -25,9 +26,10 @@ var errTooMany = errors.New("client: too many endpoints")
 // endpoint is an address, and the one connection to it. Its fields belong to Client.mu.
 type endpoint struct {
 	address   string
-	given     bool   // by Config
-	found     uint64 // when it was last looked for, by endpoints.searches
-	conn      *conn  // nil: none was made; it may have failed
+	given     bool        // by Config
+	found     uint64      // when it was last looked for, by endpoints.searches
+	node      core.NodeID // who was there last; zero: not known
+	conn      *conn       // nil: none was made; it may have failed
 	dialing   *dialing
 	downUntil time.Time
 }
@@ -164,14 +166,40 @@ func (c *Client) pick(t *task) (*endpoint, *conn, error) {
 
 // learn takes note of what a reply says about the leader. A leader that this client cannot reach
 // itself is not preferred, as long as others forward to it.
-func (c *Client) learn(t *task, e *endpoint, leads bool, api string) {
+func (c *Client) learn(t *task, e *endpoint, node core.NodeID, r *wire.Reply) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch known := c.book.byAddress[api]; {
+	group, known := t.request.Group, c.book.byAddress[r.API]
+	switch leads := r.Leader == node; {
 	case leads && t.request.Target == "":
-		c.book.leads(t.request.Group, e)
-	case !leads && api != "" && (known == nil || time.Now().After(known.downUntil)):
-		c.book.hint(t.request.Group, api)
+		c.book.leads(group, e)
+	case leads || r.Leader == 0:
+	case r.API == "":
+		c.seek(group, r.Leader)
+	case known == nil || time.Now().After(known.downUntil):
+		c.book.hint(group, r.API)
+	}
+}
+
+// seek prefers the endpoint of a leader of which only the node is known. While none is known to be
+// that node, those of which nothing is known are connected with, one after the other.
+func (c *Client) seek(g core.GroupID, leader core.NodeID) {
+	now := time.Now()
+	var unknown *endpoint
+	for _, e := range c.book.rotation {
+		switch {
+		case e.dialing != nil:
+			return // the next reply sees who it is
+		case now.Before(e.downUntil):
+		case e.node == leader:
+			c.book.leads(g, e)
+			return
+		case e.node == 0:
+			unknown = e
+		}
+	}
+	if unknown != nil && !c.isClosing {
+		c.startDial(unknown)
 	}
 }
 
@@ -202,15 +230,21 @@ func (c *Client) connect(ctx context.Context, deadline time.Time, e *endpoint) (
 	}
 	d := e.dialing
 	if d == nil {
-		d = &dialing{done: make(chan struct{})}
-		e.dialing = d
-		c.running.Go(func() { c.dial(e, d) }) // ends within DialTimeout, or with life
+		d = c.startDial(e)
 	}
 	c.mu.Unlock()
 	if err := wait(ctx, time.Until(deadline), d.done); err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", e.address, err)
 	}
 	return d.conn, d.err
+}
+
+// startDial makes a connection. The caller holds mu, and the client is not closing.
+func (c *Client) startDial(e *endpoint) *dialing {
+	d := &dialing{done: make(chan struct{})}
+	e.dialing = d
+	c.running.Go(func() { c.dial(e, d) }) // ends within DialTimeout, or with life
+	return d
 }
 
 func (c *Client) dial(e *endpoint, d *dialing) {
@@ -226,6 +260,7 @@ func (c *Client) dial(e *endpoint, d *dialing) {
 		e.downUntil = time.Now().Add(avoidance)
 	default:
 		d.conn, e.conn, e.downUntil = conn, conn, time.Time{}
+		e.node = conn.welcome.Node
 		c.running.Go(conn.write) // these end when the connection fails
 		c.running.Go(conn.read)
 	}

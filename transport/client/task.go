@@ -200,7 +200,7 @@ func (c *Client) judge(t *task, e *endpoint, x *exchange) (Reply, bool, error) {
 	}
 	switch r.Outcome {
 	case wire.OutcomeOK, wire.OutcomeFailure:
-		c.learn(t, e, r.Leader == reply.Node, r.API)
+		c.learn(t, e, reply.Node, r)
 		if r.Outcome == wire.OutcomeFailure {
 			return c.failed(t, reply, r)
 		}
