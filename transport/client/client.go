@@ -68,8 +68,8 @@ func New(c Config) (*Client, error) {
 // Only *UnknownOutcome leaves open whether a command was carried out. A core.RequestResync needs a
 // Target; that it has no answer in time does not end it.
 func (c *Client) Do(ctx context.Context, r Request) (Reply, error) {
-	t, err := c.task(ctx, r)
-	if err != nil {
+	t := task{request: r}
+	if err := c.prepare(ctx, &t); err != nil {
 		return Reply{}, err
 	}
 	return c.pursue(ctx, &t)
@@ -80,17 +80,16 @@ func (c *Client) Do(ctx context.Context, r Request) (Reply, error) {
 // Config.MaxPending requests open the outcome is core.ErrBusy. A context that can be cancelled
 // costs a goroutine for each request.
 func (c *Client) Go(ctx context.Context, r Request, done func(Reply, error)) {
-	t, err := c.task(ctx, r)
-	if err == nil && c.pending.Add(1) > int64(c.config.MaxPending) {
-		c.pending.Add(-1)
+	a := calls.Get().(*call)
+	a.client, a.ctx, a.done, a.task.request = c, ctx, done, r
+	err := c.prepare(ctx, &a.task)
+	if c.pending.Add(1) > int64(c.config.MaxPending) && err == nil {
 		err = core.ErrBusy
 	}
 	if err != nil {
-		done(Reply{}, err)
+		a.end(Reply{}, err)
 		return
 	}
-	a := calls.Get().(*call)
-	a.client, a.ctx, a.task, a.done = c, ctx, t, done
 	if ctx.Done() == nil && a.begin() {
 		return
 	}
@@ -154,23 +153,24 @@ func (c *Client) spawn(f func()) bool {
 	return !c.isClosing
 }
 
-// task checks a request and fills in what it leaves open.
-func (c *Client) task(ctx context.Context, r Request) (task, error) {
+// prepare checks a task's request and fills in what it leaves open.
+func (c *Client) prepare(ctx context.Context, t *task) error {
+	r := &t.request
 	if r.Group == 0 {
 		r.Group = core.DefaultGroup
 	}
 	if r.Kind == 0 {
 		r.Kind = core.RequestCommand
 	}
-	t := task{request: r}
-	switch t.request.Level = 0; r.Kind {
+	level := r.Level
+	switch r.Level = 0; r.Kind {
 	case core.RequestCommand:
 		t.op = wire.OpCommand
 		if !c.config.NoSession {
 			t.op = wire.OpSession
 		}
 	case core.RequestQuery:
-		t.op, t.request.Level = wire.OpQuery, max(r.Level, core.Linearizable)
+		t.op, r.Level = wire.OpQuery, max(level, core.Linearizable)
 	case core.RequestResync:
 		t.op = wire.OpResync
 	case core.RequestChange:
@@ -184,19 +184,19 @@ func (c *Client) task(ctx context.Context, r Request) (task, error) {
 	case core.RequestLog:
 		t.op = wire.OpLog
 	default:
-		return t, fmt.Errorf("%w: kind %d", ErrInvalid, r.Kind)
+		return fmt.Errorf("%w: kind %d", ErrInvalid, r.Kind)
 	}
 	if t.op != wire.OpQuery {
-		t.request.AtLeast = 0
+		r.AtLeast = 0
 	}
-	if t.request.Level != core.Bounded {
-		t.request.MaxStale = 0
+	if r.Level != core.Bounded {
+		r.MaxStale = 0
 	}
 	if (t.op == wire.OpResync || t.op == wire.OpBackup || t.op == wire.OpLog) && r.Target == "" {
-		return t, fmt.Errorf("%w: resync, backup or log of no node", ErrInvalid)
+		return fmt.Errorf("%w: resync, backup or log of no node", ErrInvalid)
 	}
 	if len(r.Data) > wire.MaxDataBytes {
-		return t, fmt.Errorf("%w: %d bytes, limit %d", core.ErrTooLarge, len(r.Data),
+		return fmt.Errorf("%w: %d bytes, limit %d", core.ErrTooLarge, len(r.Data),
 			wire.MaxDataBytes)
 	}
 	var ok bool
@@ -204,5 +204,5 @@ func (c *Client) task(ctx context.Context, r Request) (task, error) {
 	if t.deadline, ok = ctx.Deadline(); !ok {
 		t.deadline = t.begun.Add(c.config.Timeout)
 	}
-	return t, nil
+	return nil
 }

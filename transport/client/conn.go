@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tidelock-raft/tidelock/core"
@@ -61,6 +62,7 @@ type conn struct {
 	lastID  uint64
 	parted  bool // the server has said its last word
 	err     error
+	dead    atomic.Bool // err is set, for those who only look
 }
 
 // dial makes a connection and does the handshake. The connection works once write and read run.
@@ -136,11 +138,7 @@ func (c *conn) start(x *exchange, deadline time.Time) error {
 }
 
 // alive reports whether exchanges can be started.
-func (c *conn) alive() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.err == nil
-}
+func (c *conn) alive() bool { return !c.dead.Load() }
 
 // cancel settles an exchange that is not settled yet. If it was not sent, it never will be.
 func (c *conn) cancel(x *exchange, err error) {
@@ -357,6 +355,7 @@ func (c *conn) fail(err error) {
 		return
 	}
 	c.err = fmt.Errorf("connection to %s: %w", c.address, err)
+	c.dead.Store(true)
 	lost := c.waiting[c.head:]
 	for _, x := range c.pending {
 		lost = append(lost, x)

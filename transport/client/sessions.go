@@ -204,9 +204,8 @@ func (c *Client) conclude(t *task, r Reply, err error) (Reply, error) {
 	if t.ledger != nil {
 		c.sessions.settle(t)
 	}
-	var failure *core.Failure
 	switch {
-	case err == nil || errors.As(err, &failure) || errors.Is(err, core.ErrUnknownOutcome):
+	case err == nil || isFailure(err) || errors.Is(err, core.ErrUnknownOutcome):
 		return r, err
 	case t.doubt != nil:
 		return Reply{}, t.doubt
@@ -214,4 +213,9 @@ func (c *Client) conclude(t *task, r Reply, err error) (Reply, error) {
 		err = fmt.Errorf("%w: %w", ErrNoAnswer, err)
 	}
 	return r, err
+}
+
+func isFailure(err error) bool {
+	var failure *core.Failure // apart from who asks: it goes to the heap
+	return errors.As(err, &failure)
 }
