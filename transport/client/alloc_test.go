@@ -14,7 +14,7 @@ import (
 	"github.com/tidelock-raft/tidelock/transport/client"
 )
 
-func TestDoHardlyAllocates(t *testing.T) {
+func TestRequestsHardlyAllocate(t *testing.T) {
 	n, id := &node{id: 1}, make([]byte, 8)
 	id[7] = 9
 	n.set(func(r core.Request) *core.Reply {
@@ -26,7 +26,7 @@ func TestDoHardlyAllocates(t *testing.T) {
 	n.start(t, native.Config{})
 	// The value, the server's copy of the data, and what the fake service makes; in a session, the
 	// data with a header, too.
-	for most, config := range map[float64]client.Config{4: {NoSession: true}, 5: {}} {
+	for most, config := range map[float64]client.Config{3: {NoSession: true}, 4: {}} {
 		config.Endpoints = []string{n.addr()}
 		c := openWithSessions(t, config)
 		ctx, r := context.Background(), put(strings.Repeat("v", 128))
@@ -34,7 +34,26 @@ func TestDoHardlyAllocates(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := testing.AllocsPerRun(500, func() { _, _ = c.Do(ctx, r) }); got > most {
-			t.Errorf("got %v allocations for a request there and back, want at most %v", got, most)
+			t.Errorf("Do: got %v allocations there and back, want at most %v", got, most)
+		}
+		settled := make(chan struct{}, 1)
+		done := func(client.Reply, error) { settled <- struct{}{} }
+		ask := func() { c.Go(ctx, r, done); <-settled }
+		if got := testing.AllocsPerRun(500, ask); got > most {
+			t.Errorf("Go: got %v allocations there and back, want at most %v", got, most)
+		}
+		const many = 256 // whose values share blocks
+		settled = make(chan struct{}, many)
+		got := testing.AllocsPerRun(50, func() {
+			for range many {
+				c.Go(ctx, r, done)
+			}
+			for range many {
+				<-settled
+			}
+		})
+		if got /= many; got > most-1 {
+			t.Errorf("%d of Go: got %v allocations for each, want at most %v", many, got, most-1)
 		}
 	}
 }
