@@ -174,15 +174,16 @@ func (c *Client) learn(t *task, e *endpoint, node core.NodeID, r *wire.Reply) {
 	case leads && t.request.Target == "":
 		c.book.leads(group, e)
 	case leads || r.Leader == 0:
-	case r.API == "":
-		c.seek(group, r.Leader)
-	case known == nil || time.Now().After(known.downUntil):
+	case r.API != "" && (known == nil || time.Now().After(known.downUntil)):
 		c.book.hint(group, r.API)
+	default:
+		c.seek(group, r.Leader)
 	}
 }
 
-// seek prefers the endpoint of a leader of which only the node is known. While none is known to be
-// that node, those of which nothing is known are connected with, one after the other.
+// seek prefers the endpoint of a leader whose address is not known, or of no use here: the one where
+// that node was. While there is none, those of which nothing is known are connected with, one after
+// the other.
 func (c *Client) seek(g core.GroupID, leader core.NodeID) {
 	now := time.Now()
 	var unknown *endpoint

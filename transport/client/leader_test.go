@@ -45,18 +45,31 @@ func TestForwardedReplyLeadsToTheLeader(t *testing.T) {
 	}
 }
 
-// TestLeaderIsFoundByItsNumber has followers answer for a leader whose API address they do not know.
+// TestLeaderIsFoundByItsNumber has followers answer for a leader whose API address they do not know,
+// or one that the client cannot reach.
 func TestLeaderIsFoundByItsNumber(t *testing.T) {
+	for _, address := range []string{"", "elsewhere"} {
+		t.Run(address, func(t *testing.T) { findByNumber(t, address) })
+	}
+}
+
+func findByNumber(t *testing.T, address string) {
 	const leader = 3
 	var addrs []string
 	for id := range core.NodeID(4) {
 		n := &node{id: id + 1}
 		n.set(func(r core.Request) *core.Reply { return &core.Reply{Leader: leader} })
-		n.start(t, native.Config{})
+		n.start(t, native.Config{APIAddr: func(core.NodeID) string { return address }})
 		addrs = append(addrs, n.addr())
 	}
 	for seed := range uint64(4) {
-		c := open(t, client.Config{Endpoints: addrs, Seed: seed + 1})
+		c := open(t, client.Config{Endpoints: addrs, Seed: seed + 1,
+			Dial: func(ctx context.Context, to string) (net.Conn, error) {
+				if to == "elsewhere" {
+					return nil, errors.New("no route")
+				}
+				return new(net.Dialer).DialContext(ctx, "tcp", to)
+			}})
 		for deadline := time.Now().Add(20 * time.Second); ; {
 			got, err := c.Do(t.Context(), put("x"))
 			if err != nil {
