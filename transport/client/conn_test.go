@@ -1,8 +1,11 @@
 package client
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"net"
+	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -43,4 +46,57 @@ func TestEveryExchangeEndsAtItsDeadline(t *testing.T) {
 		}
 		c.fail(errParted)
 	})
+}
+
+// TestWriterOutlivesCancelledExchanges cancels what the writer is about to send: it goes on to wait,
+// as only a failed connection leaves it with nothing.
+func TestWriterOutlivesCancelledExchanges(t *testing.T) {
+	here, there := net.Pipe()
+	defer there.Close()
+	c := newConn(here, "nobody", wire.Welcome{Window: 10})
+	defer c.fail(errParted)
+	for n := range 1000 {
+		sent := make(chan int)
+		go func() { sent <- len(c.collect(nil)) }() // ends with the second exchange
+		for _, cancelled := range []bool{true, false} {
+			x := newExchange().(*exchange)
+			if err := c.start(x, time.Now().Add(time.Hour)); err != nil {
+				t.Fatal(err)
+			}
+			runtime.Gosched()
+			if cancelled {
+				c.cancel(x, errExpired)
+			}
+		}
+		if got := <-sent; got == 0 {
+			t.Fatalf("round %d: the writer returned with nothing", n)
+		}
+		for c.sendable() > 0 { // it sent the first, before that was cancelled
+			c.collect(nil)
+		}
+		clear(c.pending)
+	}
+}
+
+// TestValuesAreTheirOwn overwrites the buffer that values came in, and appends to each.
+func TestValuesAreTheirOwn(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	replies := make([]wire.Reply, maxBurst)
+	var want [][]byte
+	for i := range replies {
+		size := []int{0, 1, 100, sharedBytes, sharedBytes + 1}[random.IntN(5)]
+		replies[i].Value = bytes.Repeat([]byte{byte(i)}, size)
+		want = append(want, bytes.Clone(replies[i].Value))
+	}
+	buffers := slices.Clone(replies)
+	own(replies)
+	for i := range replies {
+		clear(buffers[i].Value)
+		_ = append(replies[i].Value, 0xff)
+	}
+	for i := range replies {
+		if got := replies[i].Value; !bytes.Equal(got, want[i]) {
+			t.Errorf("value %d: got %d bytes, %x, want %d, %x", i, len(got), got, len(want[i]), want[i])
+		}
+	}
 }
