@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"sync"
 
 	"github.com/tidelock-raft/tidelock/core"
 	"github.com/tidelock-raft/tidelock/transport/api/wire"
@@ -19,7 +18,7 @@ type call struct {
 	done     func(Reply, error)
 }
 
-var calls = sync.Pool{New: func() any { return new(call) }}
+func newCall() any { return new(call) }
 
 // begin makes the first attempt, if there is a connection to make it on.
 func (a *call) begin() bool {
@@ -55,9 +54,9 @@ func (a *call) pursue() {
 }
 
 func (a *call) end(r Reply, err error) {
-	a.client.pending.Add(-1)
-	done := a.done
+	c, done := a.client, a.done
+	c.pending.Add(-1)
 	*a = call{}
-	calls.Put(a)
+	c.calls.Put(a)
 	done(r, err)
 }

@@ -30,6 +30,7 @@ import (
 type Client struct {
 	config    Config
 	exchanges sync.Pool
+	calls     sync.Pool
 	sessions  sessions
 	pending   atomic.Int64 // requests of Go that are not answered
 
@@ -53,7 +54,7 @@ func New(c Config) (*Client, error) {
 		c.Seed = rand.Uint64()
 	}
 	client := &Client{config: c, random: rand.New(rand.NewPCG(c.Seed, 0))}
-	client.exchanges.New = newExchange
+	client.exchanges.New, client.calls.New = newExchange, newCall
 	client.sessions.groups = make(map[core.GroupID]*roll)
 	client.life, client.kill = context.WithCancel(context.Background())
 	client.book.init(c.Endpoints, client.random)
@@ -80,7 +81,7 @@ func (c *Client) Do(ctx context.Context, r Request) (Reply, error) {
 // Config.MaxPending requests open the outcome is core.ErrBusy. A context that can be cancelled
 // costs a goroutine for each request.
 func (c *Client) Go(ctx context.Context, r Request, done func(Reply, error)) {
-	a := calls.Get().(*call)
+	a := c.calls.Get().(*call)
 	a.client, a.ctx, a.done, a.task.request = c, ctx, done, r
 	err := c.prepare(ctx, &a.task)
 	if c.pending.Add(1) > int64(c.config.MaxPending) && err == nil {

@@ -48,7 +48,7 @@ func TestEveryExchangeEndsAtItsDeadline(t *testing.T) {
 	})
 }
 
-// TestWriterOutlivesCancelledExchanges cancels what the writer is about to send: it goes on to wait,
+// TestWriterOutlivesCancelledExchanges cancels what the writer is about to send: it waits for more,
 // as only a failed connection leaves it with nothing.
 func TestWriterOutlivesCancelledExchanges(t *testing.T) {
 	here, there := net.Pipe()

@@ -181,9 +181,9 @@ func (c *Client) learn(t *task, e *endpoint, node core.NodeID, r *wire.Reply) {
 	}
 }
 
-// seek prefers the endpoint of a leader whose address is not known, or of no use here: the one where
-// that node was. While there is none, those of which nothing is known are connected with, one after
-// the other.
+// seek prefers the endpoint of a leader whose address is not known, or of no use here: the one
+// where that node was. While there is none, those of which nothing is known are connected with, one
+// after the other.
 func (c *Client) seek(g core.GroupID, leader core.NodeID) {
 	now := time.Now()
 	var unknown *endpoint

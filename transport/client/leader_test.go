@@ -45,8 +45,8 @@ func TestForwardedReplyLeadsToTheLeader(t *testing.T) {
 	}
 }
 
-// TestLeaderIsFoundByItsNumber has followers answer for a leader whose API address they do not know,
-// or one that the client cannot reach.
+// TestLeaderIsFoundByItsNumber has followers answer for a leader whose API address they do not
+// know, or one that the client cannot reach.
 func TestLeaderIsFoundByItsNumber(t *testing.T) {
 	for _, address := range []string{"", "elsewhere"} {
 		t.Run(address, func(t *testing.T) { findByNumber(t, address) })

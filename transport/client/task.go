@@ -76,6 +76,9 @@ func (t *task) fail(cause error) {
 
 // pursue makes attempts until one settles the matter or time is up.
 func (c *Client) pursue(ctx context.Context, t *task) (Reply, error) {
+	if err := ctx.Err(); err != nil { // nothing is sent for who has gone
+		return c.conclude(t, Reply{}, fmt.Errorf("%w: %w", ErrUnavailable, err))
+	}
 	for {
 		if t.cause != nil {
 			if err := c.pause(ctx, t); err != nil {
