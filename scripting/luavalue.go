@@ -8,6 +8,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/tidelock-raft/tidelock/scripting/sandbox"
 	"github.com/tidelock-raft/tidelock/scripting/value"
 )
 
@@ -20,6 +21,7 @@ func raw(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
 // What a table costs, in bytes, for the limit on memory.
 const (
+	tableCost = 64
 	arrayCost = 16  // per element, be it used or skipped
 	pairCost  = 160 // per key
 )
@@ -64,7 +66,7 @@ func (s *script) take(steps, bytes int) error {
 }
 
 func (s *script) decodeArray(r *value.Reader, n, depth int) (lua.LValue, error) {
-	if err := s.take(n/4, 64+n*arrayCost); err != nil {
+	if err := s.take(n/4, tableCost+n*arrayCost); err != nil {
 		return nil, err
 	}
 	t := s.vm.L.CreateTable(n, 0)
@@ -79,7 +81,7 @@ func (s *script) decodeArray(r *value.Reader, n, depth int) (lua.LValue, error) 
 }
 
 func (s *script) decodeMap(r *value.Reader, n, depth int) (lua.LValue, error) {
-	if err := s.take(n, 64+n*pairCost); err != nil {
+	if err := s.take(n, tableCost+n*pairCost); err != nil {
 		return nil, err
 	}
 	t, null := s.vm.L.CreateTable(0, n), map[lua.LValue]bool(nil)
@@ -158,6 +160,9 @@ func (s *script) encodeTable(dst []byte, t *lua.LTable, depth int) (_ []byte, er
 	if !plain {
 		return nil, errors.New("a table with a metatable cannot be stored or returned")
 	}
+	if err := s.take(sandbox.Passing(fields), 0); err != nil {
+		return nil, err
+	}
 	n, sequence := 0, true
 	for k, _ := fields.Next(lua.LNil); k != lua.LNil; k, _ = fields.Next(k) {
 		n++
@@ -179,7 +184,7 @@ func (s *script) encodeTable(dst []byte, t *lua.LTable, depth int) (_ []byte, er
 }
 
 func (s *script) encodeMap(dst []byte, fields *lua.LTable, n, depth int) (_ []byte, err error) {
-	if err := s.take(n, n*pairCost); err != nil {
+	if err := s.take(n+sandbox.Passing(fields), n*pairCost); err != nil {
 		return nil, err
 	}
 	keys := make([]value.Token, 0, n)

@@ -73,6 +73,13 @@ func (t *table) place(key lua.LValue) int {
 	return len(t.array) + t.k2i[key]
 }
 
+// Passing is how many steps it takes to go over all of t: over empty places, too, and over keys that
+// are gone.
+func Passing(t *lua.LTable) (steps int) {
+	in := inside(t)
+	return (len(in.array) + len(in.keys)) / stepItems
+}
+
 // tail is how many places at the end of the array are empty: the VM looks at each to tell a length.
 func (t *table) tail() (n int) {
 	for i := len(t.array) - 1; i >= 0 && t.array[i] == lua.LNil; i-- {

@@ -28,7 +28,7 @@ import (
 
 // Version names the language as a whole: VM, compiler, libraries, limits. Replicas of different
 // Versions may disagree.
-const Version = 4
+const Version = 5
 
 // The bounds of a source, checked before it is compiled.
 const (

@@ -149,3 +149,8 @@ while true do timer.at(ctx.time() + 1e6, "run") end
 ----
 while true do emit("topic", ("x"):rep(1000)) end
 -- fails: error: chunk.lua:1: emit: more than 1000 events and timers
+----
+local t = {}
+t[700000] = 1
+while true do kv:set("a", t) end
+-- fails: limit: chunk.lua:3: more than 2000000 steps
