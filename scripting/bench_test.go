@@ -83,3 +83,32 @@ func BenchmarkGoMap(b *testing.B) {
 		put(entries[i%len(entries)].Data)
 	}
 }
+
+// BenchmarkPutAll overwrites 128-byte values, 64 in a command, in batches of 16 commands.
+func BenchmarkPutAll(b *testing.B) {
+	const together, keys = 64, 100_000
+	val, random := strings.Repeat("v", 128), rand.New(rand.NewPCG(1, 2))
+	entries := make([]core.Entry, keys/together)
+	for i := range entries {
+		items := map[string]any{}
+		for len(items) < together {
+			items[fmt.Sprintf("key-%08d", random.IntN(keys))] = val
+		}
+		entries[i] = commandEntry(core.Index(i+1), encode(b, "put_all", items))
+	}
+	m := newMachine(b, Default())
+	if results, err := m.Apply(nil, putEntries(b, keys)); err != nil || results[0].Failure != nil {
+		b.Fatal(err, results[0].Failure)
+	}
+	var results []core.Result
+	b.ReportAllocs()
+	b.ResetTimer()
+	for done := 0; done < b.N; done += 16 * together {
+		from := done / together % (len(entries) - 16)
+		var err error
+		if results, err = m.Apply(results[:0], entries[from:from+16]); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds()/1e6, "Mputs/s")
+}

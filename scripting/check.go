@@ -83,7 +83,8 @@ func (s *script) warnings() []*ScriptError {
 func notInQuery(use sandbox.Use) string {
 	switch u, _ := use.Object.(*lua.LUserData); {
 	case u != nil:
-		if _, ok := u.Value.(handle); ok && (use.Field == "set" || use.Field == "delete") {
+		_, ok := u.Value.(handle)
+		if ok && (use.Field == "set" || use.Field == "set_all" || use.Field == "delete") {
 			return "must not write; make it a command"
 		}
 	case use.Global == "ctx" || use.Global == "timer":

@@ -39,6 +39,7 @@ return { name = "x", version = 1, commands = { both = function() return all.n:ge
     dice = function() return math.random(6) end,
     tell = function() emit("t", 1) end,
     wait = function() timer.at(1, "both") end,
+    many = function(t) a:set_all(t) end,
   }}`, `2 warning: no command or query uses the collection 'unused'
 6 warning: 'both' is a query and a command
 7 warning: the query write must not write
@@ -46,7 +47,8 @@ return { name = "x", version = 1, commands = { both = function() return all.n:ge
 9 warning: the query clock must not use ctx
 10 warning: the query dice must not use math.random
 11 warning: the query tell must not emit
-12 warning: the query wait must not use timer`},
+12 warning: the query wait must not use timer
+13 warning: the query many must not write`},
 		{"what is fine in a query", `local a, n = state.map("a"), state.value("n")
 return { name = "x", version = 1, commands = { f = function() a:set(1, 2) end },
   queries = { f2 = function(t) t = {set = function() end} t:set(1) n:get() return a:get(1),

@@ -63,13 +63,16 @@ func (s *script) self() int {
 }
 
 // keyAt encodes argument i as a key.
-func (s *script) keyAt(i int) []byte {
-	s.key = s.appendKey(s.key[:0], i)
+func (s *script) keyAt(i int) []byte { return s.encodedKey(s.vm.L.Get(i)) }
+
+// encodedKey encodes a key; good until the next call.
+func (s *script) encodedKey(k lua.LValue) []byte {
+	s.key = s.appendKey(s.key[:0], k)
 	return s.key
 }
 
-func (s *script) appendKey(dst []byte, i int) []byte {
-	switch k := s.vm.L.Get(i).(type) {
+func (s *script) appendKey(dst []byte, k lua.LValue) []byte {
+	switch k := k.(type) {
 	case lua.LString:
 		if len(k) > value.MaxKey {
 			s.vm.L.RaiseError("a key of %d bytes, at most %d are allowed", len(k), value.MaxKey)
@@ -130,11 +133,15 @@ func (s *script) stored(val string) lua.LValue {
 
 // write stores a value; empty: it deletes.
 func (s *script) write(number int, key, val []byte) {
+	s.mayWrite()
+	s.space.Set(number, key, val)
+	s.wrote = true
+}
+
+func (s *script) mayWrite() {
 	if s.space == nil {
 		s.vm.L.RaiseError("a query must not write; make it a command")
 	}
-	s.space.Set(number, key, val)
-	s.wrote = true
 }
 
 func (s *script) mapMethods() map[string]sandbox.Function {
@@ -158,6 +165,7 @@ func (s *script) mapMethods() map[string]sandbox.Function {
 			}
 			return 0
 		},
+		"set_all": func(v *sandbox.VM) int { return s.setAll() },
 		"delete": func(v *sandbox.VM) int {
 			s.write(s.self(), s.keyAt(2), nil)
 			return 0
@@ -183,6 +191,25 @@ func (s *script) mapMethods() map[string]sandbox.Function {
 	}
 }
 
+// setAll sets every key of a table to what the table has for it.
+func (s *script) setAll() int {
+	number, v := s.self(), s.vm
+	t, ok := v.L.Get(2).(*lua.LTable)
+	if !ok {
+		v.L.RaiseError("set_all takes a table from keys to values, not %s", v.L.Get(2).Type())
+	}
+	items, plain := v.Plain(t)
+	if !plain {
+		v.L.RaiseError("set_all takes a table without a metatable")
+	}
+	s.mayWrite()
+	v.Charge(sandbox.Passing(items), 0)
+	for k, val := items.Next(lua.LNil); k != lua.LNil; k, val = items.Next(k) {
+		s.write(number, s.encodedKey(k), s.encoded(val))
+	}
+	return 0
+}
+
 func (s *script) pushFirst(page []state.Pair) int {
 	s.vm.Charge(10, 0)
 	if len(page) == 0 {
@@ -197,10 +224,10 @@ func (s *script) pushFirst(page []state.Pair) int {
 // span reads the arguments lo and hi, which may be missing.
 func (s *script) span() (lo, hi string) {
 	if s.vm.L.Get(2) != lua.LNil {
-		lo = string(s.appendKey(nil, 2))
+		lo = string(s.keyAt(2))
 	}
 	if s.vm.L.Get(3) != lua.LNil {
-		hi = string(s.appendKey(nil, 3))
+		hi = string(s.keyAt(3))
 	}
 	return lo, hi
 }

@@ -32,7 +32,7 @@ func Example() {
 func TestDefaultMachine(t *testing.T) {
 	m := newMachine(t, Default())
 	if m.Name() != "kv" || m.Version() != 1 || m.now.Load().Hash == [32]byte{} ||
-		!reflect.DeepEqual(m.Commands(), []string{"cas", "del", "incr", "put"}) ||
+		!reflect.DeepEqual(m.Commands(), []string{"cas", "del", "incr", "put", "put_all"}) ||
 		!reflect.DeepEqual(m.Queries(), []string{"get", "has", "keys", "len", "range"}) {
 		t.Errorf("got %s %d %v %v", m.Name(), m.Version(), m.Commands(), m.Queries())
 	}

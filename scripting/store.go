@@ -11,22 +11,26 @@ import (
 	"github.com/tidelock-raft/tidelock/scripting/value"
 )
 
-// store is a command whose whole work is collection:set(key, value).
+// store is a command whose whole work is collection:set(key, value), or collection:set_all(items).
 type store struct {
+	all    bool   // it is set_all
 	number int    // of the collection
-	steps  int    // without those of set
+	steps  int    // without those of the method
 	result []byte // encoded
 }
 
-// findStores finds the commands that do nothing but set and return a constant, unless the value is
-// nil. As they say so themselves, they need no interpreter: see store. That they come to the same,
+// methods are those that a store may call, by the number of their parameters.
+var methods = [...]string{1: "set_all", 2: "set"}
+
+// findStores finds the commands that do nothing but call set or set_all and return a constant,
+// unless the last argument is nil. As they say so themselves, they need no interpreter: see store. That they come to the same,
 // at the same price, is tested.
 func (s *script) findStores() {
 	s.stores = map[string]store{}
 	for name, f := range s.commands {
 		c := sandbox.Stores(f)
 		number, ok := s.mapOf(c.Object)
-		if !ok || c.Method != "set" {
+		if !ok || c.Method != methods[c.Parameters] {
 			continue
 		}
 		result := s.nothing
@@ -37,7 +41,7 @@ func (s *script) findStores() {
 			}
 			result = encoded
 		}
-		s.stores[name] = store{number, c.Steps, result}
+		s.stores[name] = store{c.Parameters == 1, number, c.Steps, result}
 	}
 }
 
@@ -46,12 +50,15 @@ func (s *script) findStores() {
 // not fit.
 func (s *script) store(data []byte) (core.Result, bool) {
 	c, err := openCall(data)
-	if err != nil || c.arguments != 2 {
+	if err != nil || c.arguments == 0 || c.arguments >= len(methods) {
 		return core.Result{}, false
 	}
 	st, ok := s.stores[text(c.name)]
-	if !ok {
+	if !ok || st.all != (c.arguments == 1) {
 		return core.Result{}, false
+	}
+	if st.all {
+		return s.storeAll(st, c.r)
 	}
 	key, ok := c.r.Text()
 	val := data[c.r.Pos():]

@@ -13,6 +13,13 @@ return {
       return "OK"
     end,
 
+    -- put_all puts everything that a table has from keys to values, together.
+    put_all = function(items)
+      if items == nil then fail("bad_arguments", "put_all needs a table from keys to values") end
+      kv:set_all(items)
+      return "OK"
+    end,
+
     -- del tells whether there was something to delete.
     del = function(key)
       local had = kv:has(key)

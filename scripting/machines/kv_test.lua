@@ -27,6 +27,23 @@ return {
       t.equal(t.query("len"), 0)
     end,
 
+    ["put_all puts everything"] = function(t)
+      t.call("put", "x", 0)
+      t.equal(t.call("put_all", { x = "1", y = { 2 }, [3] = false }), "OK")
+      t.equal(t.query("range"), { { 3, false }, { "x", "1" }, { "y", { 2 } } })
+      t.equal(t.call("put_all", { "one", "two" }), "OK")
+      t.equal(t.query("range", 1, 3), { { 1, "one" }, { 2, "two" } })
+      t.call("put_all", {})
+      t.equal(t.query("len"), 5)
+    end,
+
+    ["put_all puts everything or nothing"] = function(t)
+      t.fails("bad_arguments", "put_all")
+      t.fails("error", "put_all", "x")
+      t.fails("bad_arguments", "put_all", { 1 }, 2)
+      t.equal(t.query("len"), 0)
+    end,
+
     ["cas writes only over the value that it is given"] = function(t)
       t.call("cas", "x", nil, "1")
       t.call("cas", "x", "1", "2")
@@ -62,9 +79,11 @@ return {
 
   workload = function(random)
     local k = key(random)
+    local items = { [key(random)] = random(3), [key(random)] = "all" }
     return random {
       { "put", k, random(3) }, { "put", k, random { "x", "y", true } }, { "del", k },
       { "cas", k, random(3), random(3) }, { "incr", k, random(-2, 2) },
+      { "put_all", items },
     }
   end,
 }

@@ -41,54 +41,61 @@ func Passes(f *lua.LFunction) (object lua.LValue, method string) {
 	return f.Upvalues[0].Value(), f.Proto.Constants[0].String()
 }
 
-// The code of object:method(p, q), where object is captured and p and q are the parameters (with
-// others, these registers were others), of the check that q is not nil before it, and of what comes
-// behind it: the return of a constant or of nothing. The numbers of object, method and constant are
-// left out.
-var (
-	checking = [...]uint32{
-		instruction(lua.OP_LOADNIL, 2, 2, 0),
-		instruction(lua.OP_EQ, 0, 1, 2), // and a jump over what is done with a nil
+// storing is the code of a function with n parameters, one or two (with others, its registers were
+// others), in parts: the check that the last of them is not nil, and a jump over what is done with a
+// nil; object:method(parameters), where object is captured; and the return of a constant or of
+// nothing. How far to jump is left out, and so are the numbers of object, method and constant.
+func storing(n int) (checking, calling, returning, ending []uint32) {
+	passing := []uint32{instruction(lua.OP_MOVE, 3, 0, 0)}
+	if n == 2 { // one step for both: the first does the work of the second
+		passing = []uint32{instruction(lua.OP_MOVEN, 4, 0, 1), instruction(lua.OP_MOVE, 5, 1, 0)}
 	}
-	storing = [...]uint32{
-		instruction(lua.OP_GETUPVAL, 2, 0, 0),
-		instruction(lua.OP_SELF, 2, 2, 256),
-		instruction(lua.OP_MOVEN, 4, 0, 1),
-		instruction(lua.OP_MOVE, 5, 1, 0), // which is no step of its own
-		instruction(lua.OP_CALL, 2, 4, 1),
+	checking = []uint32{
+		instruction(lua.OP_LOADNIL, n, n, 0),
+		instruction(lua.OP_EQ, 0, n-1, n),
 	}
-	returning = [...]uint32{instruction(lua.OP_LOADK, 2, 0, 0), instruction(lua.OP_RETURN, 2, 2, 0)}
-	ending    = [...]uint32{instruction(lua.OP_RETURN, 0, 1, 0)}
-)
+	calling = slices.Concat([]uint32{
+		instruction(lua.OP_GETUPVAL, n, 0, 0),
+		instruction(lua.OP_SELF, n, n, constantOperand),
+	}, passing, []uint32{instruction(lua.OP_CALL, n, n+2, 1)})
+	returning = []uint32{instruction(lua.OP_LOADK, n, 0, 0), instruction(lua.OP_RETURN, n, 2, 0)}
+	return checking, calling, returning, []uint32{instruction(lua.OP_RETURN, 0, 1, 0)}
+}
 
-// Storing is what a function does that does nothing else for two parameters that are not nil than
-// to call a method of what it captured with them, and to return a constant.
+// Storing is what a function does that does nothing else for its parameters, one or two, of which
+// the last is not nil, than to call a method of what it captured with them, and to return a constant.
 type Storing struct {
-	Object lua.LValue
-	Method string
-	Result lua.LValue
-	Steps  int // of the call, but for the method's own
+	Object     lua.LValue
+	Method     string
+	Parameters int
+	Result     lua.LValue
+	Steps      int // of the call, but for the method's own
 }
 
 // Stores tells what such a function does; the Object is nil for any other.
-func Stores(f *lua.LFunction) (s Storing) {
+func Stores(f *lua.LFunction) Storing {
 	code, constants := f.Proto.Code, f.Proto.Constants
-	if len(code) > len(checking) && slices.Equal(code[:len(checking)], checking[:]) {
-		jump := code[len(checking)]
-		to := len(checking) + 1 + argSbx(jump)
-		if opcode(jump) != lua.OP_JMP || to <= len(checking) || to > len(code) {
+	s := Storing{Parameters: int(f.Proto.NumParameters)}
+	if s.Parameters < 1 || s.Parameters > 2 || f.Proto.IsVarArg != 0 {
+		return Storing{}
+	}
+	checking, calling, returning, ending := storing(s.Parameters)
+	if n := len(checking); len(code) > n && slices.Equal(code[:n], checking) {
+		to := n + 1 + argSbx(code[n])
+		if opcode(code[n]) != lua.OP_JMP || to <= n || to > len(code) {
 			return Storing{}
 		}
-		code, s.Steps = code[to:], len(checking)+1
+		code, s.Steps = code[to:], n+1
 	}
-	if len(code) < len(storing) || argC(code[1]) < constantOperand {
+	n := len(calling)
+	if len(code) < n || argC(code[1]) < constantOperand {
 		return Storing{}
 	}
 	object, method := argB(code[0]), argC(code[1])-constantOperand
-	code, head := code[len(storing):], slices.Clone(code[:len(storing)])
+	code, head := code[n:], slices.Clone(code[:n])
 	head[0], head[1] = head[0]-uint32(object), head[1]-uint32(method)<<9
 	switch {
-	case !slices.Equal(head, storing[:]):
+	case !slices.Equal(head, calling):
 		return Storing{}
 	case len(code) > len(returning) && code[0]&^0x3ffff == returning[0] && code[1] == returning[1]:
 		s.Result = constants[argBx(code[0])]
@@ -100,7 +107,7 @@ func Stores(f *lua.LFunction) (s Storing) {
 		return Storing{}
 	}
 	s.Object, s.Method = f.Upvalues[object].Value(), constants[method].String()
-	s.Steps += len(storing) - 1 + len(s.Method)/stepBytes
+	s.Steps += 4 + len(s.Method)/stepBytes // object, method, parameters, call
 	return s
 }
 

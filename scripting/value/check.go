@@ -94,6 +94,18 @@ func (c *checker) token() (Token, error) {
 	return t, nil
 }
 
+// Canonical reads what Next would, if that is a boolean, a number or a string in its canonical form,
+// and returns all its bytes; otherwise it reads nothing.
+func (r *Reader) Canonical() (b []byte, ok bool) {
+	c := checker{r: *r, src: r.src}
+	t, err := c.token()
+	if err != nil || t.Kind == Nil || t.Kind > String {
+		return nil, false
+	}
+	b, r.pos = r.src[r.pos:c.r.pos:c.r.pos], c.r.pos
+	return b, true
+}
+
 // appendHead appends the canonical form of t without the bytes of a string.
 func appendHead(dst []byte, t Token) []byte {
 	switch t.Kind {

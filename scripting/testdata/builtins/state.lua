@@ -39,6 +39,23 @@ other:range("z"), other:range("b", "a")                --: {}, {}
 other:keys(1, 2, -1)                                   --: {}
 other:first()                                          --: -1, "-1"
 other:last()                                           --: "b", "b"
+other:set_all({a = "new", [9] = {1}, [1] = false})     --:
+other:range()                                          --: {{-1, "-1"}, {1, false}, {9, {1}}, {10, "10"}, {"", ""}, {"10", "10"}, {"a", "new"}, {"b", "b"}}
+other:set_all({"one", "two", nil, "four"})             --:
+other:range(1, 9)                                      --: {{1, "one"}, {2, "two"}, {4, "four"}}
+other:set_all({})                                      --:
+other:len()                                            --: 10
+other:set_all({[1.5] = 1})                             --: error: the key 1.5 is not an integer
+other:set_all({[true] = 1})                            --: error: a key must be a string or an integer, not boolean
+other:set_all({[("k"):rep(4097)] = 1})                 --: error: a key of 4097 bytes, at most 4096
+other:set_all({z = function() end})                    --: error: this value cannot be stored: a function
+other:set_all(setmetatable({}, {}))                    --: error: set_all takes a table without a metatable
+other:set_all("a")                                     --: error: set_all takes a table from keys to values, not string
+other:set_all()                                        --: error: set_all takes a table from keys to values, not nil
+other:len()                                            --: 10
+
+local ok = pcall(function() other:set_all({n1 = 1, n2 = 2, n3 = function() end}) end)
+ok, other:len()                                        --: false, 10
 kv:range(), kv:keys()                                  --: {}, {}
 kv:first()                                             --: nil
 kv:last()                                              --: nil

@@ -1,0 +1,81 @@
+package scripting
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/scripting/state"
+	"github.com/tidelock-raft/tidelock/scripting/value"
+)
+
+// storeAll carries out collection:set_all(items) as it reads the items, without a table of them. It
+// leaves to the interpreter, with nothing done, whatever is not the usual: an argument that is no
+// map, keys that are no short strings or do not ascend, as they do unless somebody else wrote them
+// or one comes twice, values that are tables or nil, and what passes a limit.
+func (s *script) storeAll(st store, r value.Reader) (core.Result, bool) {
+	head, err := r.Next()
+	if err != nil || head.Kind != value.Map {
+		return core.Result{}, false
+	}
+	s.vm.Abandon() // what the call before has used does not count
+	ok := s.vm.Take(st.steps+mapSteps(head.Len), tableCost+head.Len*pairCost)
+	all := items{r: r}
+	large := s.view.Len(st.number) >= minWarm
+	for left := head.Len; ok && left > 0; left -= state.MaxWarm {
+		ok = s.storeSome(st.number, &all, min(left, state.MaxWarm), large)
+	}
+	if !ok || all.r.More() {
+		s.space.Rollback(0)
+		return core.Result{}, false
+	}
+	return core.Result{Value: slices.Clip(st.result)}, true
+}
+
+// storeSome stores n items and reports whether all of them are usual and within the limits. If the
+// collection is large, it looks at them together first: see state.Space.Warm.
+func (s *script) storeSome(number int, all *items, n int, large bool) bool {
+	var keys, vals [state.MaxWarm][]byte
+	text, steps, bytes := s.key[:0], 0, 0
+	for i := range n {
+		key, val, ok := all.next()
+		if !ok {
+			return false
+		}
+		from := len(text)
+		text = state.StringKey(text, key)
+		keys[i], vals[i] = text[from:], val
+		steps, bytes = steps+setSteps(len(key), len(val)), bytes+len(val)
+	}
+	s.key = text
+	if !s.vm.Take(steps, bytes) {
+		return false
+	}
+	if large {
+		s.space.Warm(number, keys[:n])
+	}
+	for i := range n {
+		s.write(number, keys[i], vals[i])
+	}
+	return true
+}
+
+// mapSteps is what it takes to decode a map of n pairs with short keys, and to go over it.
+func mapSteps(n int) int { return n + n/8 }
+
+// items are the pairs of an encoded map that have not been read yet.
+type items struct {
+	r    value.Reader
+	last []byte // the key before
+}
+
+// next reads a pair, if it is usual: the key a short string, behind the one before and not empty,
+// the value a boolean, number or string in its canonical form.
+func (m *items) next() (key, val []byte, ok bool) {
+	if key, ok = m.r.Text(); ok && bytes.Compare(m.last, key) < 0 {
+		m.last = key
+		val, ok = m.r.Canonical()
+		return key, val, ok
+	}
+	return nil, nil, false
+}
