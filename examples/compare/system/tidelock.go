@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,8 +28,7 @@ import (
 // Tidelock is this project, put together as raft-node does it.
 var Tidelock = System{
 	Name: "tidelock", Machine: "Lua",
-	Setup: "defaults: transport tcp, store wal, the Lua machine kv (and in it a command that puts " +
-		"several keys, for the batches) with its sandbox on, snapshots " +
+	Setup: "defaults: transport tcp, store wal, the Lua machine kv with its sandbox on, snapshots " +
 		"and digests as ever; over the network its own client on one connection, without sessions, " +
 		"which no other system has",
 	Open: openTidelock,
@@ -68,7 +68,7 @@ func openTidelock(c Config) (Node, error) {
 		}, c), Cluster: 1, Store: store, Snapshots: snapshots,
 		Groups: []node.Group{{ID: core.DefaultGroup, Members: members}},
 		Machine: func(core.GroupID) (core.StateMachine, error) {
-			return scripting.New(withPuts(scripting.Default()), scripting.Config{})
+			return scripting.New(scripting.Default(), scripting.Config{})
 		},
 	}
 	config.Engine.Raft.Seed = uint64(id)
@@ -97,17 +97,6 @@ func tune(e engine.Config, c Config) engine.Config {
 	return e
 }
 
-// withPuts adds a command to kv, which has none for several keys.
-func withPuts(s scripting.Source) scripting.Source {
-	s.Text = bytes.Replace(s.Text, []byte("  commands = {\n"), []byte(`  commands = {
-    puts = function(pairs)
-      for i = 1, #pairs, 2 do kv:set(pairs[i], pairs[i + 1]) end
-      return "OK"
-    end,
-`), 1)
-	return s
-}
-
 // Leads implements Node.
 func (t tidelock) Leads() bool {
 	groups := t.Status().Groups
@@ -126,21 +115,30 @@ func putCall(key string, v []byte) []byte {
 	return value.AppendString(newCall("put", key, 2, len(v)), v)
 }
 
-// putsCall calls the command that withPuts adds.
+// putsCall calls put_all with a table of the pairs of a batch, in its canonical form: the keys
+// ascend, and one that comes twice has the last of its values.
 func putsCall(b Batch) ([]byte, error) {
-	count := 0
-	for rest, ok := b, true; len(rest) > 0; count += 2 {
-		if _, _, rest, ok = rest.Next(); !ok {
+	type pair struct{ key, value []byte }
+	pairs := make([]pair, 0, 64)
+	for rest, ok := b, true; len(rest) > 0; {
+		var p pair
+		if p.key, p.value, rest, ok = rest.Next(); !ok {
 			return nil, errCommand
 		}
+		pairs = append(pairs, p)
 	}
-	const heads = 16 // of the call and of the list
-	data := value.AppendString(value.AppendArray(make([]byte, 0, heads+len(b)), 2), "puts")
-	data = value.AppendArray(data, count)
-	for len(b) > 0 {
-		key, v, rest, _ := b.Next()
-		data = value.AppendString(value.AppendString(data, key), v)
-		b = rest
+	slices.SortStableFunc(pairs, func(a, b pair) int { return bytes.Compare(a.key, b.key) })
+	last := pairs[:0]
+	for i, p := range pairs {
+		if i+1 == len(pairs) || !bytes.Equal(p.key, pairs[i+1].key) {
+			last = append(last, p)
+		}
+	}
+	const heads = 32 // of the call and of the table
+	data := value.AppendString(value.AppendArray(make([]byte, 0, heads+len(b)), 2), "put_all")
+	data = value.AppendMap(data, len(last))
+	for _, p := range last {
+		data = value.AppendString(value.AppendString(data, p.key), p.value)
 	}
 	return data, nil
 }
