@@ -226,6 +226,9 @@ func (m *Machine) carryOut(e *core.Entry, data []byte, salt uint64) core.Result 
 	s.vm.Seed(seed(e, salt), true)
 	result, done := s.store(data)
 	if !done {
+		result, done = s.storeAll(data)
+	}
+	if !done {
 		result = s.answer(s.commands, UnknownCommand, data)
 	}
 	m.spent = s.vm.Used()

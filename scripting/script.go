@@ -27,7 +27,7 @@ type script struct {
 	collections       []collection
 	commands, queries map[string]*lua.LFunction
 	lookups           map[string]int   // of queries: see findLookups
-	stores            map[string]store // of commands: see findStores
+	stores, storesAll map[string]store // of commands: see findStores
 	invariant         *lua.LFunction
 	migrate, revert   *lua.LFunction // take a version; revert is called rollback by scripts
 

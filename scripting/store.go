@@ -1,6 +1,7 @@
 package scripting
 
 import (
+	"fmt"
 	"slices"
 
 	lua "github.com/yuin/gopher-lua"
@@ -13,24 +14,22 @@ import (
 
 // store is a command whose whole work is collection:set(key, value), or collection:set_all(items).
 type store struct {
-	all    bool   // it is set_all
 	number int    // of the collection
 	steps  int    // without those of the method
 	result []byte // encoded
 }
 
-// methods are those that a store may call, by the number of their parameters.
-var methods = [...]string{1: "set_all", 2: "set"}
-
-// findStores finds the commands that do nothing but call set or set_all and return a constant,
-// unless the last argument is nil. As they say so themselves, they need no interpreter: see store. That they come to the same,
-// at the same price, is tested.
+// findStores finds the commands that do nothing but set, or set_all, and return a constant, unless
+// the last argument is nil. As they say so themselves, they need no interpreter: see store and
+// storeAll. That they come to the same, at the same price, is tested.
 func (s *script) findStores() {
-	s.stores = map[string]store{}
+	s.stores, s.storesAll = map[string]store{}, map[string]store{}
+	methods := map[string]map[string]store{"set 2": s.stores, "set_all 1": s.storesAll}
 	for name, f := range s.commands {
 		c := sandbox.Stores(f)
 		number, ok := s.mapOf(c.Object)
-		if !ok || c.Method != methods[c.Parameters] {
+		stores := methods[fmt.Sprint(c.Method, " ", c.Parameters)]
+		if !ok || stores == nil {
 			continue
 		}
 		result := s.nothing
@@ -41,7 +40,7 @@ func (s *script) findStores() {
 			}
 			result = encoded
 		}
-		s.stores[name] = store{c.Parameters == 1, number, c.Steps, result}
+		stores[name] = store{number, c.Steps, result}
 	}
 }
 
@@ -50,15 +49,12 @@ func (s *script) findStores() {
 // not fit.
 func (s *script) store(data []byte) (core.Result, bool) {
 	c, err := openCall(data)
-	if err != nil || c.arguments == 0 || c.arguments >= len(methods) {
+	if err != nil || c.arguments != 2 {
 		return core.Result{}, false
 	}
 	st, ok := s.stores[text(c.name)]
-	if !ok || st.all != (c.arguments == 1) {
+	if !ok {
 		return core.Result{}, false
-	}
-	if st.all {
-		return s.storeAll(st, c.r)
 	}
 	key, ok := c.r.Text()
 	val := data[c.r.Pos():]

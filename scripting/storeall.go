@@ -9,18 +9,23 @@ import (
 	"github.com/tidelock-raft/tidelock/scripting/value"
 )
 
-// storeAll carries out collection:set_all(items) as it reads the items, without a table of them. It
-// leaves to the interpreter, with nothing done, whatever is not the usual: an argument that is no
+// storeAll carries out a command that findStores has found, as it reads the items, without a table
+// of them. It leaves to the interpreter, with nothing done, whatever is not the usual: an argument that is no
 // map, keys that are no short strings or do not ascend, as they do unless somebody else wrote them
 // or one comes twice, values that are tables or nil, and what passes a limit.
-func (s *script) storeAll(st store, r value.Reader) (core.Result, bool) {
-	head, err := r.Next()
-	if err != nil || head.Kind != value.Map {
+func (s *script) storeAll(data []byte) (core.Result, bool) {
+	c, err := openCall(data)
+	if err != nil || c.arguments != 1 {
+		return core.Result{}, false
+	}
+	st, ok := s.storesAll[text(c.name)]
+	head, err := c.r.Next()
+	if !ok || err != nil || head.Kind != value.Map {
 		return core.Result{}, false
 	}
 	s.vm.Abandon() // what the call before has used does not count
-	ok := s.vm.Take(st.steps+mapSteps(head.Len), tableCost+head.Len*pairCost)
-	all := items{r: r}
+	ok = s.vm.Take(st.steps+mapSteps(head.Len), tableCost+head.Len*pairCost)
+	all := items{r: c.r}
 	large := s.view.Len(st.number) >= minWarm
 	for left := head.Len; ok && left > 0; left -= state.MaxWarm {
 		ok = s.storeSome(st.number, &all, min(left, state.MaxWarm), large)

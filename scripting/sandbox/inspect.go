@@ -41,9 +41,9 @@ func Passes(f *lua.LFunction) (object lua.LValue, method string) {
 	return f.Upvalues[0].Value(), f.Proto.Constants[0].String()
 }
 
-// storing is the code of a function with n parameters, one or two (with others, its registers were
-// others), in parts: the check that the last of them is not nil, and a jump over what is done with a
-// nil; object:method(parameters), where object is captured; and the return of a constant or of
+// storing is the code of a function with n parameters, one or two (with others, or ..., its registers
+// were others), in parts: the check that the last of them is not nil, and a jump over what is done
+// with a nil; object:method(parameters), where object is captured; and the return of a constant or of
 // nothing. How far to jump is left out, and so are the numbers of object, method and constant.
 func storing(n int) (checking, calling, returning, ending []uint32) {
 	passing := []uint32{instruction(lua.OP_MOVE, 3, 0, 0)}
@@ -76,7 +76,7 @@ type Storing struct {
 func Stores(f *lua.LFunction) Storing {
 	code, constants := f.Proto.Code, f.Proto.Constants
 	s := Storing{Parameters: int(f.Proto.NumParameters)}
-	if s.Parameters < 1 || s.Parameters > 2 || f.Proto.IsVarArg != 0 {
+	if s.Parameters < 1 || s.Parameters > 2 {
 		return Storing{}
 	}
 	checking, calling, returning, ending := storing(s.Parameters)

@@ -94,15 +94,21 @@ func (c *checker) token() (Token, error) {
 	return t, nil
 }
 
-// Canonical reads what Next would, if that is a boolean, a number or a string in its canonical form,
-// and returns all its bytes; otherwise it reads nothing.
+// Canonical reads what Next would, if that is a boolean, a number or a string in its canonical form
+// and within all bounds, and returns all its bytes; otherwise it reads nothing.
 func (r *Reader) Canonical() (b []byte, ok bool) {
-	c := checker{r: *r, src: r.src}
-	t, err := c.token()
-	if err != nil || t.Kind == Nil || t.Kind > String {
+	c, end := checker{r: *r, src: r.src}, *r
+	if text, short := end.Text(); short {
+		tag := r.src[r.pos]
+		ok = tag < tagNil || tag == tagStr8 && len(text) >= 1<<5
+	} else {
+		t, err := c.token()
+		end, ok = c.r, err == nil && t.Kind != Nil && t.Kind <= String
+	}
+	if !ok || end.pos-r.pos > MaxSize {
 		return nil, false
 	}
-	b, r.pos = r.src[r.pos:c.r.pos:c.r.pos], c.r.pos
+	b, r.pos = r.src[r.pos:end.pos:end.pos], end.pos
 	return b, true
 }
 

@@ -48,6 +48,8 @@ func TestCanonicalForm(t *testing.T) {
 		if err := Check(got); err != nil {
 			t.Errorf("%v: %v", c.v, err)
 		}
+		checkCanonical(t, got)
+		checkCanonical(t, append(got, 0))
 		var peer any // another implementation must be able to read it
 		if err := msgpack.Unmarshal(got, &peer); err != nil && !strings.Contains(c.want, "ff02") {
 			t.Errorf("%v: %v", c.v, err)
@@ -95,6 +97,7 @@ func TestReaderTakesEveryWidth(t *testing.T) {
 		"81cc05a161": map[any]any{int64(5): "a"}, "80": map[string]any{},
 	} {
 		b, _ := hex.DecodeString(src)
+		checkCanonical(t, b)
 		if got, err := ToAny(b); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: got %#v %v, want %#v", src, got, err, want)
 		}
@@ -132,6 +135,21 @@ func checkText(t *testing.T, src []byte) {
 	}
 }
 
+// checkCanonical holds that Canonical reads what Next does if Check agrees, but no nil and no table.
+func checkCanonical(t *testing.T, src []byte) {
+	t.Helper()
+	r, plain := NewReader(src), NewReader(src)
+	token, err := plain.Next()
+	want := err == nil && token.Kind != Nil && token.Kind <= String && Check(src[:plain.Pos()]) == nil
+	b, ok := r.Canonical()
+	if ok != want {
+		t.Fatalf("%x: Canonical is not %v", src, want)
+	}
+	if ok && (r.Pos() != plain.Pos() || !bytes.Equal(b, src[:r.Pos()])) || !ok && r.Pos() != 0 {
+		t.Fatalf("%x: Canonical has read %x", src, b)
+	}
+}
+
 // FuzzAny holds that whatever can be read is written canonically, and then stays as it is.
 func FuzzAny(f *testing.F) {
 	for _, s := range []string{"c0", "82a16102a16201", "93cb3fe0000000000000ff90", "81cc05a161",
@@ -141,6 +159,7 @@ func FuzzAny(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, src []byte) {
 		checkText(t, src)
+		checkCanonical(t, src)
 		canonical := Check(src) == nil
 		v, err := ToAny(src)
 		if err != nil {
