@@ -84,9 +84,26 @@ func BenchmarkGoMap(b *testing.B) {
 	}
 }
 
-// BenchmarkPutAll overwrites 128-byte values, 64 in a command, in batches of 16 commands.
+// looping is kv with a put_all that sets one item after the other, as a script would without set_all.
+const looping = `for k, v in pairs(items) do kv:set(k, v) end`
+
+// BenchmarkPutAll overwrites 128-byte values, 64 in a command: straight from the entry, through a
+// table, and by a loop of the script.
 func BenchmarkPutAll(b *testing.B) {
-	const together, keys = 64, 100_000
+	text := strings.Replace(string(Default().Text), "kv:set_all(items)", looping, 1)
+	b.Run("straight", func(b *testing.B) { benchmarkPutAll(b, newMachine(b, Default())) })
+	b.Run("table", func(b *testing.B) {
+		m := newMachine(b, Default())
+		clear(m.writer.storesAll)
+		benchmarkPutAll(b, m)
+	})
+	b.Run("loop", func(b *testing.B) {
+		benchmarkPutAll(b, newMachine(b, Source{Name: "kv.lua", Text: []byte(text)}))
+	})
+}
+
+func benchmarkPutAll(b *testing.B, m *Machine) {
+	const keys, together, batch = 100_000, 64, 16
 	val, random := strings.Repeat("v", 128), rand.New(rand.NewPCG(1, 2))
 	entries := make([]core.Entry, keys/together)
 	for i := range entries {
@@ -96,18 +113,17 @@ func BenchmarkPutAll(b *testing.B) {
 		}
 		entries[i] = commandEntry(core.Index(i+1), encode(b, "put_all", items))
 	}
-	m := newMachine(b, Default())
-	if results, err := m.Apply(nil, putEntries(b, keys)); err != nil || results[0].Failure != nil {
+	results, err := m.Apply(nil, putEntries(b, keys))
+	if err != nil || results[0].Failure != nil {
 		b.Fatal(err, results[0].Failure)
 	}
-	var results []core.Result
 	b.ReportAllocs()
 	b.ResetTimer()
-	for done := 0; done < b.N; done += 16 * together {
-		from := done / together % (len(entries) - 16)
-		var err error
-		if results, err = m.Apply(results[:0], entries[from:from+16]); err != nil {
-			b.Fatal(err)
+	for done := 0; done < b.N; done += batch * together {
+		from := done / together % (len(entries) - batch)
+		results, err = m.Apply(results[:0], entries[from:from+batch])
+		if err != nil || results[0].Failure != nil {
+			b.Fatal(err, results[0].Failure)
 		}
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds()/1e6, "Mputs/s")

@@ -73,8 +73,8 @@ func (t *table) place(key lua.LValue) int {
 	return len(t.array) + t.k2i[key]
 }
 
-// Passing is how many steps it takes to go over all of t: over empty places, too, and over keys that
-// are gone.
+// Passing is how many steps it takes to go over all of t, empty places and keys that are gone
+// included.
 func Passing(t *lua.LTable) (steps int) {
 	in := inside(t)
 	return (len(in.array) + len(in.keys)) / stepItems

@@ -140,7 +140,8 @@ func checkCanonical(t *testing.T, src []byte) {
 	t.Helper()
 	r, plain := NewReader(src), NewReader(src)
 	token, err := plain.Next()
-	want := err == nil && token.Kind != Nil && token.Kind <= String && Check(src[:plain.Pos()]) == nil
+	want := err == nil && token.Kind != Nil && token.Kind <= String &&
+		Check(src[:plain.Pos()]) == nil
 	b, ok := r.Canonical()
 	if ok != want {
 		t.Fatalf("%x: Canonical is not %v", src, want)

@@ -165,3 +165,9 @@ for i = 1, 20000 do t["k" .. i] = 1 end
 for i = 1, 20000 do t["k" .. i] = nil end
 while true do kv:set_all(t) end
 -- fails: limit: chunk.lua:4: more than 2000000 steps
+----
+local t = {}
+for i = 1, 20000 do t["k" .. i] = 1 end
+for i = 1, 20000 do t["k" .. i] = nil end
+while true do kv:set("a", t) end
+-- fails: limit: chunk.lua:4: more than 2000000 steps
