@@ -84,7 +84,7 @@ func BenchmarkGoMap(b *testing.B) {
 	}
 }
 
-// looping is kv with a put_all that sets one item after the other, as a script would without set_all.
+// looping is what a put_all without set_all would do.
 const looping = `for k, v in pairs(items) do kv:set(k, v) end`
 
 // BenchmarkPutAll overwrites 128-byte values, 64 in a command: straight from the entry, through a

@@ -10,9 +10,9 @@ import (
 )
 
 // storeAll carries out a command that findStores has found, as it reads the items, without a table
-// of them. It leaves to the interpreter, with nothing done, whatever is not the usual: an argument that is no
-// map, keys that are no short strings or do not ascend, as they do unless somebody else wrote them
-// or one comes twice, values that are tables or nil, and what passes a limit.
+// of them. It leaves to the interpreter, with nothing done, whatever is not the usual: an argument
+// that is no map, keys that are no short strings or do not ascend, as they do unless somebody else
+// wrote them or one comes twice, values that are tables or nil, and what passes a limit.
 func (s *script) storeAll(data []byte) (core.Result, bool) {
 	c, err := openCall(data)
 	if err != nil || c.arguments != 1 {

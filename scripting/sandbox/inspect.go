@@ -41,10 +41,10 @@ func Passes(f *lua.LFunction) (object lua.LValue, method string) {
 	return f.Upvalues[0].Value(), f.Proto.Constants[0].String()
 }
 
-// storing is the code of a function with n parameters, one or two (with others, or ..., its registers
+// storing is the code of a function with n parameters, one or two (with others, or ..., registers
 // were others), in parts: the check that the last of them is not nil, and a jump over what is done
-// with a nil; object:method(parameters), where object is captured; and the return of a constant or of
-// nothing. How far to jump is left out, and so are the numbers of object, method and constant.
+// with a nil; object:method(parameters), where object is captured; and the return of a constant or
+// of nothing. How far to jump is left out, as are the numbers of object, method and constant.
 func storing(n int) (checking, calling, returning, ending []uint32) {
 	passing := []uint32{instruction(lua.OP_MOVE, 3, 0, 0)}
 	if n == 2 { // one step for both: the first does the work of the second
