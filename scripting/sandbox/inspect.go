@@ -63,7 +63,8 @@ func storing(n int) (checking, calling, returning, ending []uint32) {
 }
 
 // Storing is what a function does that does nothing else for its parameters, one or two, of which
-// the last is not nil, than to call a method of what it captured with them, and to return a constant.
+// the last is not nil, than to call a method of what it captured with them, and to return a
+// constant.
 type Storing struct {
 	Object     lua.LValue
 	Method     string

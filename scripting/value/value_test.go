@@ -135,7 +135,8 @@ func checkText(t *testing.T, src []byte) {
 	}
 }
 
-// checkCanonical holds that Canonical reads what Next does if Check agrees, but no nil and no table.
+// checkCanonical holds that Canonical reads what Next does if Check agrees, but neither nil nor a
+// table.
 func checkCanonical(t *testing.T, src []byte) {
 	t.Helper()
 	r, plain := NewReader(src), NewReader(src)
