@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/core/engine"
 )
 
 // maxContacts bounds the nodes of which it is known when they were heard.
@@ -14,6 +15,25 @@ const maxContacts = 2 * core.MaxMembers
 type contact struct {
 	node core.NodeID
 	at   core.Instant
+}
+
+// greet asks the members of each group for a read index, whoever leads, so that a node which has
+// started need not wait until one of them tries to reach it again: a transport tries at once when
+// its peer connects, and a leader confirms by an append to all. The answers are to no question of
+// raft's, which passes over them. A group that never had a leader has nobody to ask.
+func (h *Handler) greet() {
+	var greetings engine.Outbox
+	self := h.config.Engine.Node
+	for _, g := range h.engine.Status() {
+		for _, m := range g.Members {
+			if g.Term > 0 && m.ID != self {
+				greetings.Add(m.Addr, core.Message{
+					Kind: core.MsgReadIndex, Group: g.Group, From: self, To: m.ID, Term: g.Term,
+				})
+			}
+		}
+	}
+	h.send(&greetings)
 }
 
 // hear notes whom messages came from. One that brings a snapshot is none of a peer's: the body has

@@ -65,6 +65,7 @@ func (n *Node) Start(t core.Transport) {
 	n.start.Do(func() {
 		n.transport = t
 		n.handler.Connect(t)
+		n.handler.greet()
 		go n.run() // ended by Close, or by what Err then returns
 	})
 }
