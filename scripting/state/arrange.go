@@ -50,6 +50,8 @@ func order(all []*collection) (sum uint64) {
 // Copy returns a Space of its own with what the view shows.
 func (v *View) Copy() *Space {
 	s := New(nil)
+	l := newLoader(s)
+	defer l.end()
 	var page []Pair
 	for i, c := range v.all {
 		in := s.add(c.name, v.Len(i))
@@ -58,7 +60,7 @@ func (v *View) Copy() *Space {
 				break
 			}
 			for _, p := range page {
-				s.load(in, raw(p.Key), raw(p.Val))
+				l.add(in, raw(p.Key), raw(p.Val))
 			}
 		}
 	}

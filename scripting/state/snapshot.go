@@ -99,12 +99,14 @@ func (c *counter) text(s string) {
 func Read(r *bufio.Reader) (*Space, error) {
 	in := &source{r: r}
 	s := New(nil)
+	l := newLoader(s)
+	defer l.end()
 	for n := in.number(MaxCollections); n > 0 && in.err == nil; n-- {
 		name := string(in.text(MaxName))
 		count := in.number(1 << 48)
 		c, last := s.add(name, int(min(count, maxRoom))), ""
 		for n := uint64(0); n < count && in.err == nil; n++ {
-			last = in.item(s, c, last)
+			last = in.item(l, c, last)
 		}
 	}
 	var digest [8]byte
@@ -124,21 +126,50 @@ type source struct {
 }
 
 // item reads an item, whose key must be behind the last one, and returns its key.
-func (in *source) item(s *Space, c *collection, last string) string {
-	in.key = append(in.key[:0], in.text(1+value.MaxKey)...)
-	key, val := text(in.key), in.text(value.MaxSize)
+func (in *source) item(l *loader, c *collection, last string) string {
+	key, val, size := in.buffered()
+	if size == 0 {
+		in.key = append(in.key[:0], in.text(1+value.MaxKey)...)
+		key, val = in.key, in.text(value.MaxSize)
+	}
 	if in.err != nil {
 		return ""
 	}
-	if err := cmp.Or(CheckKey(key), value.Check(val)); err != nil {
+	if err := cmp.Or(CheckKey(text(key)), value.Check(val)); err != nil {
 		in.fail("%w", err)
 		return ""
 	}
-	if key <= last {
+	if text(key) <= last {
 		in.fail("keys out of order")
 		return ""
 	}
-	return s.load(c, in.key, val)
+	last = l.add(c, key, val)
+	_, _ = in.r.Discard(size) // which are there
+	return last
+}
+
+// buffered looks at an item and its size in bytes, if there is a whole one in the buffer. Of what
+// it cannot take it says nothing: who reads on will meet with it.
+func (in *source) buffered() (key, val []byte, size int) {
+	all, _ := in.r.Peek(in.r.Buffered()) // never an error
+	key, rest, ok := cut(all, 1+value.MaxKey)
+	if !ok {
+		return nil, nil, 0
+	}
+	if val, rest, ok = cut(rest, value.MaxSize); !ok {
+		return nil, nil, 0
+	}
+	return key, val, len(all) - len(rest)
+}
+
+// cut takes a length in its shortest form and so many bytes from the front.
+func cut(b []byte, limit uint64) (data, rest []byte, ok bool) {
+	n, head := binary.Uvarint(b)
+	if head <= 0 || head > 1 && b[head-1] == 0 || n > limit || n > uint64(len(b)-head) {
+		return nil, nil, false
+	}
+	b = b[head:]
+	return b[:n], b[n:], true
 }
 
 func (in *source) fail(format string, args ...any) {

@@ -148,31 +148,9 @@ func (s *Space) find(c *collection, key []byte) cell {
 
 // insert makes a blank item.
 func (s *Space) insert(c *collection, key []byte) cell {
-	at := s.slab.alloc(keyOffset + len(key))
-	head := s.slab.at(at)
-	*(*item)(head) = item{version: version{epoch: s.epoch}}
-	copy(unsafe.Slice((*byte)(unsafe.Add(head, keyOffset)), len(key)), key)
-	h := s.keyHash(key)
-	if c.items[h] == 0 {
-		c.items[h] = at
-		return at
-	}
-	if c.others == nil {
-		c.others = map[string]cell{}
-	}
-	c.others[s.key(at)] = at
+	at := s.lay(key)
+	c.enter(s.keyHash(key), s.key(at), at)
 	return at
-}
-
-// load adds an item behind all others, unjournalled, and returns its key.
-func (s *Space) load(c *collection, key, val []byte) string {
-	p := place{c, s.insert(c, key)}
-	it := s.item(p.at)
-	it.flags = ordered
-	s.assign(p, it, s.slab.put(val))
-	stored := s.key(p.at)
-	c.order.Load(stored, p.at)
-	return stored
 }
 
 // remove ends a blank item.

@@ -11,6 +11,9 @@ func Check(src []byte) error {
 	if len(src) > MaxSize {
 		return fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrInvalid, len(src), MaxSize)
 	}
+	if shortString(src) {
+		return nil
+	}
 	c := checker{r: NewReader(src), src: src}
 	if err := c.value(0); err != nil {
 		return err
@@ -19,6 +22,18 @@ func Check(src []byte) error {
 		return fmt.Errorf("%w: bytes behind the value", ErrInvalid)
 	}
 	return nil
+}
+
+// shortString reports whether src is just a string of less than 256 bytes in its canonical form, as
+// most values are.
+func shortString(src []byte) bool {
+	switch {
+	case len(src) > 0 && src[0]&^0x1f == tagFixStr:
+		return len(src) == 1+int(src[0]&0x1f)
+	case len(src) > 1 && src[0] == tagStr8:
+		return src[1] >= 1<<5 && len(src) == 2+int(src[1])
+	}
+	return false
 }
 
 type checker struct {

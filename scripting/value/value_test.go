@@ -89,6 +89,24 @@ func TestCheckRefusesEveryOtherForm(t *testing.T) {
 }
 
 // TestReaderTakesEveryWidth reads what a generous encoder writes.
+// TestShortStringsAreCheckedAlike gives all heads of two bytes to the check of short strings, and
+// holds it against that of all values.
+func TestShortStringsAreCheckedAlike(t *testing.T) {
+	body := make([]byte, 300)
+	for head := range 1 << 16 {
+		body[0], body[1] = byte(head>>8), byte(head)
+		short, long := head>>8&0x1f, head&0xff
+		for _, n := range []int{0, 1, 2, 1 + short, 2 + short, 1 + long, 2 + long} {
+			src := body[:n]
+			c := checker{r: NewReader(src), src: src}
+			want := c.value(0) == nil && !c.r.More() && n > 0
+			if got := Check(src) == nil; got != want {
+				t.Fatalf("%x, %d bytes: got %v, want %v", src[:min(n, 2)], n, got, want)
+			}
+		}
+	}
+}
+
 func TestReaderTakesEveryWidth(t *testing.T) {
 	for src, want := range map[string]any{
 		"cf0000000000000001": int64(1), "d3ffffffffffffffff": int64(-1), "d0ff": int64(-1),
