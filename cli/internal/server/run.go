@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 
+	"github.com/tidelock-raft/tidelock/cli/garbage"
 	"github.com/tidelock-raft/tidelock/cli/internal/exit"
 	"github.com/tidelock-raft/tidelock/core"
 	"github.com/tidelock-raft/tidelock/persist/snapfile"
@@ -27,6 +28,7 @@ func Run(ctx context.Context, c Config) error {
 	if c.Procs > 0 {
 		runtime.GOMAXPROCS(c.Procs)
 	}
+	defer garbage.Tend()()
 	if c.Seed == 0 {
 		c.Seed = rand.Uint64()
 	}

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tidelock-raft/tidelock/cli/garbage"
 	"github.com/tidelock-raft/tidelock/core"
 	"github.com/tidelock-raft/tidelock/core/engine"
 	"github.com/tidelock-raft/tidelock/core/node"
@@ -42,7 +43,16 @@ var Tidelock = System{
 	Defaults: true,
 }
 
-type tidelock struct{ *node.Node }
+type tidelock struct {
+	*node.Node
+	stop func()
+}
+
+// Close implements Node.
+func (t tidelock) Close() error {
+	defer t.stop()
+	return t.Node.Close()
+}
 
 func openTidelock(c Config) (Node, error) {
 	store, err := wal.Open(vfs.OS(), filepath.Join(c.Dir, "wal"), wal.Config{
@@ -83,7 +93,7 @@ func openTidelock(c Config) (Node, error) {
 		return nil, errors.Join(err, n.Close())
 	}
 	n.Start(transport)
-	return tidelock{n}, nil
+	return tidelock{n, garbage.Tend()}, nil
 }
 
 // tune does as the flags --tick, --heartbeat, --election and --snapshot-entries of raft-node do.
