@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Garbage may take room, or share of what is in use if that is more; but no more than highest of it,
-// as what is in use may grow much from one look at it to the next.
+// Garbage may take room, or share of what is in use if that is more; but no more than highest of
+// it, as what is in use may grow much from one look at it to the next.
 const (
 	room    = 128 << 20
 	share   = 33  // percent
