@@ -2,6 +2,7 @@ package value
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 )
 
@@ -11,9 +12,14 @@ func Check(src []byte) error {
 	if len(src) > MaxSize {
 		return fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrInvalid, len(src), MaxSize)
 	}
-	if shortString(src) {
+	if IsString(src) {
 		return nil
 	}
+	return check(src)
+}
+
+// check is Check without its short cut.
+func check(src []byte) error {
 	c := checker{r: NewReader(src), src: src}
 	if err := c.value(0); err != nil {
 		return err
@@ -24,16 +30,19 @@ func Check(src []byte) error {
 	return nil
 }
 
-// shortString reports whether src is just a string of less than 256 bytes in its canonical form, as
-// most values are.
-func shortString(src []byte) bool {
-	switch {
-	case len(src) > 0 && src[0]&^0x1f == tagFixStr:
-		return len(src) == 1+int(src[0]&0x1f)
-	case len(src) > 1 && src[0] == tagStr8:
-		return src[1] >= 1<<5 && len(src) == 2+int(src[1])
+// IsString reports whether src is exactly one string of less than 65536 bytes in its canonical form.
+// Of a string there is nothing to check but its head, and this is the faster way.
+func IsString(src []byte) bool {
+	switch n := len(src); {
+	case n == 0 || n > MaxSize:
+		return false
+	case src[0] == tagStr8 && n > 1:
+		return int(src[1]) == n-2 && n-2 >= 1<<5
+	case src[0] == tagStr8+1 && n > 2:
+		return int(binary.BigEndian.Uint16(src[1:])) == n-3 && n-3 >= 1<<8
+	default:
+		return int(src[0]) == tagFixStr+n-1 && n <= 1<<5
 	}
-	return false
 }
 
 type checker struct {

@@ -90,6 +90,17 @@ func (r *Reader) Text() (b []byte, ok bool) {
 	return rest[head:n:n], true
 }
 
+// Array reads what Next would, if that is the head of an array of less than 16 values; otherwise it
+// reads nothing: as Text does.
+func (r *Reader) Array() (n int, ok bool) {
+	rest := r.src[r.pos:]
+	if len(rest) == 0 || rest[0]&0xf0 != tagFixArray || int(rest[0]&0x0f) >= len(rest) {
+		return 0, false
+	}
+	r.pos++
+	return int(rest[0] & 0x0f), true
+}
+
 // tagged reads what follows a tag of its own byte.
 func (r *Reader) tagged(tag byte) (Token, error) {
 	switch tag {

@@ -88,7 +88,6 @@ func TestCheckRefusesEveryOtherForm(t *testing.T) {
 	}
 }
 
-// TestReaderTakesEveryWidth reads what a generous encoder writes.
 // TestShortStringsAreCheckedAlike gives all heads of two bytes to the check of short strings, and
 // holds it against that of all values.
 func TestShortStringsAreCheckedAlike(t *testing.T) {
@@ -98,8 +97,7 @@ func TestShortStringsAreCheckedAlike(t *testing.T) {
 		short, long := head>>8&0x1f, head&0xff
 		for _, n := range []int{0, 1, 2, 1 + short, 2 + short, 1 + long, 2 + long} {
 			src := body[:n]
-			c := checker{r: NewReader(src), src: src}
-			want := c.value(0) == nil && !c.r.More() && n > 0
+			want := check(src) == nil
 			if got := Check(src) == nil; got != want {
 				t.Fatalf("%x, %d bytes: got %v, want %v", src[:min(n, 2)], n, got, want)
 			}
@@ -107,6 +105,7 @@ func TestShortStringsAreCheckedAlike(t *testing.T) {
 	}
 }
 
+// TestReaderTakesEveryWidth reads what a generous encoder writes.
 func TestReaderTakesEveryWidth(t *testing.T) {
 	for src, want := range map[string]any{
 		"cf0000000000000001": int64(1), "d3ffffffffffffffff": int64(-1), "d0ff": int64(-1),
@@ -160,13 +159,46 @@ func checkCanonical(t *testing.T, src []byte) {
 	r, plain := NewReader(src), NewReader(src)
 	token, err := plain.Next()
 	want := err == nil && token.Kind != Nil && token.Kind <= String &&
-		Check(src[:plain.Pos()]) == nil
+		len(src[:plain.Pos()]) <= MaxSize && check(src[:plain.Pos()]) == nil
 	b, ok := r.Canonical()
 	if ok != want {
 		t.Fatalf("%x: Canonical is not %v", src, want)
 	}
 	if ok && (r.Pos() != plain.Pos() || !bytes.Equal(b, src[:r.Pos()])) || !ok && r.Pos() != 0 {
 		t.Fatalf("%x: Canonical has read %x", src, b)
+	}
+}
+
+// checkShort holds that IsString is Check for strings, and Array is Next for small arrays.
+func checkShort(t *testing.T, src []byte) {
+	t.Helper()
+	r := NewReader(src)
+	token, err := r.Next()
+	want := err == nil && token.Kind == String && check(src) == nil && len(token.Bytes) < 1<<16
+	if IsString(src) != want {
+		t.Fatalf("%x: IsString is not %v", src, want)
+	}
+	small := NewReader(src)
+	n, ok := small.Array()
+	if want := err == nil && token.Kind == Array && src[0] < tagFixStr; ok != want {
+		t.Fatalf("%x: an array is read: %v, want %v", src, ok, want)
+	}
+	if ok && (n != token.Len || small.Pos() != r.Pos()) || !ok && small.Pos() != 0 {
+		t.Fatalf("%x: an array of %d, want %d", src, n, token.Len)
+	}
+}
+
+// TestStringsOfEverySize are recognised with their own head, and with no other.
+func TestStringsOfEverySize(t *testing.T) {
+	for _, n := range []int{0, 1, 31, 32, 33, 255, 256, 257, 1<<16 - 1, 1 << 16} {
+		body := make([]byte, n)
+		for _, head := range [][]byte{
+			{tagFixStr | byte(n&31)}, {tagStr8, byte(n)}, {tagStr8 + 1, byte(n >> 8), byte(n)},
+			{tagStr8 + 2, 0, byte(n >> 16), byte(n >> 8), byte(n)}, {tagBin8, byte(n)}, {tagNil},
+		} {
+			checkShort(t, append(head, body...))
+			checkShort(t, append(head, body[:max(0, n-1)]...))
+		}
 	}
 }
 
@@ -180,6 +212,7 @@ func FuzzAny(f *testing.F) {
 	f.Fuzz(func(t *testing.T, src []byte) {
 		checkText(t, src)
 		checkCanonical(t, src)
+		checkShort(t, src)
 		canonical := Check(src) == nil
 		v, err := ToAny(src)
 		if err != nil {
