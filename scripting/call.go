@@ -54,8 +54,13 @@ func openCall(data []byte) (call, error) {
 		return call{}, fmt.Errorf("a call of %d bytes, at most %d are allowed", len(data), MaxCall)
 	}
 	c := call{r: value.NewReader(data)}
-	head, err := c.r.Next()
-	if err != nil || head.Kind != value.Array || head.Len == 0 {
+	n, ok := c.r.Array()
+	if !ok {
+		if head, err := c.r.Next(); err == nil && head.Kind == value.Array {
+			n = head.Len
+		}
+	}
+	if n == 0 {
 		return c, errors.New("a call is an array of a name and arguments")
 	}
 	name, ok := c.r.Text()
@@ -65,7 +70,7 @@ func openCall(data []byte) (call, error) {
 			return c, errors.New("a call begins with a name")
 		}
 	}
-	c.name, c.arguments = name, head.Len-1
+	c.name, c.arguments = name, n-1
 	if c.arguments > MaxArguments {
 		return c, fmt.Errorf("%d arguments, at most %d are allowed", c.arguments, MaxArguments)
 	}

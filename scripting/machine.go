@@ -51,8 +51,7 @@ type Machine struct {
 	live    *state.View // of space
 	effects *effects
 	spent   sandbox.Limits // by the last command or query
-	keys    [][]byte       // those of warm
-	text    []byte
+	ahead   ahead
 
 	observer func(*core.Entry, []Write) // nil: none
 	recent   recent
@@ -169,46 +168,29 @@ func (m *Machine) Close() error {
 // Apply carries out commands; see core.StateMachine. A command is what EncodeCall makes, its
 // result a value of package value.
 func (m *Machine) Apply(dst []core.Result, entries []core.Entry) ([]core.Result, error) {
-	for i := range entries {
-		if i%state.MaxWarm == 0 {
-			m.warm(entries[i:])
+	var opened *script // by which
+	for i, from := 0, 0; i < len(entries); i++ {
+		if i == from+m.ahead.n || opened != m.writer {
+			from, opened = i, m.writer
+			m.ahead.look(opened, m.space, entries[from:])
 		}
-		result, err := m.apply(&entries[i])
+		result, err := m.apply(&entries[i], i-from)
 		if err != nil {
 			return dst, err
 		}
 		dst = append(dst, result)
 	}
+	m.ahead.forget()
 	m.effects.tell()
 	return dst, nil
 }
 
-// minWarm is how many items a collection has to have for warm to be worth its while.
-const minWarm = 10_000
-
-// warm looks at the items that the next commands are likely to write: those of their first
-// arguments, if the script has one collection, and that is large.
-func (m *Machine) warm(entries []core.Entry) {
-	if len(entries) < 2 || !m.space.Large(minWarm) {
-		return
+// apply carries out the entry whose call was opened ahead as number n.
+func (m *Machine) apply(e *core.Entry, n int) (core.Result, error) {
+	m.last.Position, m.last.Kind, m.last.Time = e.Position, e.Kind, e.Time
+	if p := &m.ahead.calls[n]; p.store != nil {
+		return m.store(e, p, &m.ahead.sought[n]), nil
 	}
-	keys := m.keys[:0]
-	text := m.text[:0]
-	for i := range entries[:min(len(entries), state.MaxWarm)] {
-		if c, err := openCall(entries[i].Data); err == nil && c.arguments > 0 {
-			if first, ok := c.r.Text(); ok {
-				from := len(text)
-				text = state.StringKey(text, first)
-				keys = append(keys, text[from:])
-			}
-		}
-	}
-	m.space.Warm(0, keys)
-	m.keys, m.text = keys, text
-}
-
-func (m *Machine) apply(e *core.Entry) (core.Result, error) {
-	m.last = core.Entry{Position: e.Position, Kind: e.Kind, Time: e.Time}
 	m.effects.begin(e.Index)
 	if name, a, ok := reserved(e.Data); ok {
 		if do := commandOf(name); do != nil {
@@ -224,10 +206,7 @@ func (m *Machine) carryOut(e *core.Entry, data []byte, salt uint64) core.Result 
 	s := m.writer
 	s.entry, s.space, s.view, s.effects = e, m.space, m.live, m.effects
 	s.vm.Seed(seed(e, salt), true)
-	result, done := s.store(data)
-	if !done {
-		result, done = s.storeAll(data)
-	}
+	result, done := s.storeAll(data)
 	if !done {
 		result = s.answer(s.commands, UnknownCommand, data)
 	}

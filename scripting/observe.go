@@ -19,10 +19,13 @@ type Write struct {
 // not depend on it.
 func (m *Machine) Observe(f func(e *core.Entry, writes []Write)) { m.observer = f }
 
+// observed reports whether anybody wants to know.
+func (m *Machine) observed() bool { return m.observer != nil || m.recent.on }
+
 // observe tells those who want to know what is about to be committed. When nobody does, that costs
 // the look at two words.
 func (m *Machine) observe(e *core.Entry) {
-	if m.observer == nil && !m.recent.on {
+	if !m.observed() {
 		return
 	}
 	var writes []Write

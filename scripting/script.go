@@ -26,8 +26,8 @@ type script struct {
 	version           int
 	collections       []collection
 	commands, queries map[string]*lua.LFunction
-	lookups           map[string]int   // of queries: see findLookups
-	stores, storesAll map[string]store // of commands: see findStores
+	lookups           map[string]int    // of queries: see findLookups
+	stores, storesAll map[string]*store // of commands: see findStores
 	invariant         *lua.LFunction
 	migrate, revert   *lua.LFunction // take a version; revert is called rollback by scripts
 

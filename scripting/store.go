@@ -23,8 +23,8 @@ type store struct {
 // the last argument is nil. As they say so themselves, they need no interpreter: see store and
 // storeAll. That they come to the same, at the same price, is tested.
 func (s *script) findStores() {
-	s.stores, s.storesAll = map[string]store{}, map[string]store{}
-	methods := map[string]map[string]store{"set 2": s.stores, "set_all 1": s.storesAll}
+	s.stores, s.storesAll = map[string]*store{}, map[string]*store{}
+	methods := map[string]map[string]*store{"set 2": s.stores, "set_all 1": s.storesAll}
 	for name, f := range s.commands {
 		c := sandbox.Stores(f)
 		number, ok := s.mapOf(c.Object)
@@ -40,37 +40,75 @@ func (s *script) findStores() {
 			}
 			result = encoded
 		}
-		stores[name] = store{number, c.Steps, result}
+		stores[name] = &store{number, c.Steps, slices.Clip(result)}
 	}
 }
 
-// store carries out a command that findStores has found. It leaves to the interpreter whatever is
-// not the usual: a key that is no short string, a value that is none or long, and a call that does
-// not fit.
-func (s *script) store(data []byte) (core.Result, bool) {
+// ahead are the calls of the next entries, opened before the first of them is carried out: so what
+// they need of the state is fetched from memory for all of them at once.
+type ahead struct {
+	n      int
+	calls  [state.MaxWarm]put
+	sought [state.MaxWarm]state.Sought // what they write, or are likely to
+	keys   []byte
+}
+
+// put is a call of a store; without one it is any other.
+type put struct {
+	*store
+	key, val []byte
+}
+
+// look opens calls. It leaves to the interpreter whatever is not the usual store: a key that is no
+// short string, a value that is none or long, and a call that does not fit. Of such a call the
+// first argument is likely to be written, if the script has one collection.
+func (a *ahead) look(s *script, space *state.Space, entries []core.Entry) {
+	a.n, a.keys = min(len(entries), state.MaxWarm), a.keys[:0]
+	for i := range a.n {
+		p, q := &a.calls[i], &a.sought[i]
+		p.open(s, entries[i].Data)
+		*q = state.Sought{}
+		if p.store != nil {
+			q.Number = p.number
+		}
+		if p.key != nil && (p.store != nil || len(s.collections) == 1) {
+			from := len(a.keys)
+			a.keys = state.StringKey(a.keys, p.key)
+			q.Key = a.keys[from:]
+		}
+	}
+	space.Warm(a.sought[:a.n])
+}
+
+func (p *put) open(s *script, data []byte) {
+	*p = put{}
 	c, err := openCall(data)
-	if err != nil || c.arguments != 2 {
-		return core.Result{}, false
+	if err != nil || c.arguments == 0 {
+		return
 	}
-	st, ok := s.stores[text(c.name)]
-	if !ok {
-		return core.Result{}, false
+	p.key, _ = c.r.Text()
+	p.val = data[c.r.Pos():]
+	if p.key != nil && c.arguments == 2 && len(p.val) <= maxLookup && value.IsString(p.val) {
+		p.store = s.stores[text(c.name)]
 	}
-	key, ok := c.r.Text()
-	val := data[c.r.Pos():]
-	if !ok || len(val) > maxLookup || !isString(val) {
-		return core.Result{}, false
-	}
-	s.vm.Abandon() // what the call before has used does not count
-	s.vm.Take(st.steps+setSteps(len(key), len(val)), len(val))
-	s.key = state.StringKey(s.key[:0], key)
-	s.write(st.number, s.key, val)
-	return core.Result{Value: slices.Clip(st.result)}, true
 }
 
-// isString reports whether bytes are one string in its canonical form.
-func isString(val []byte) bool {
-	r := value.NewReader(val)
-	t, err := r.Next()
-	return err == nil && t.Kind == value.String && value.Check(val) == nil
+// forget lets go of the entries.
+func (a *ahead) forget() {
+	clear(a.calls[:a.n])
+	a.n = 0
+}
+
+// store carries out a store.
+func (m *Machine) store(e *core.Entry, p *put, at *state.Sought) core.Result {
+	steps := p.steps + setSteps(len(p.key), len(p.val))
+	m.spent = sandbox.Limits{Steps: int64(steps), Bytes: int64(len(p.val))}
+	if m.observed() {
+		m.space.Set(at.Number, at.Key, p.val)
+		m.observe(e)
+		m.space.Commit()
+	} else {
+		m.space.Put(at, p.val)
+	}
+	return core.Result{Value: p.result}
 }

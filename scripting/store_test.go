@@ -1,6 +1,9 @@
 package scripting
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
 	"math/rand/v2"
 	"reflect"
 	"strings"
@@ -69,8 +72,9 @@ func TestStoresAreFound(t *testing.T) {
 	}
 }
 
-// TestStoresAreCommands compares a machine that stores with one that interprets: results, states
-// and prices, for keys and values of every kind and size, and calls that do not fit.
+// TestStoresAreCommands compares a machine that stores, in batches, with one that interprets one
+// command after the other: results, states and prices, for keys and values of every kind and size,
+// and calls that do not fit.
 func TestStoresAreCommands(t *testing.T) {
 	fast, slow, random := storeMachine(t), storeMachine(t), rand.New(rand.NewPCG(1, 2))
 	clear(slow.writer.stores)
@@ -87,6 +91,8 @@ func TestStoresAreCommands(t *testing.T) {
 		"put", "put", "quiet", "count", "guarded", "inside", "twice", "back", "yes", "nothing",
 	}
 	stores := 0
+	var batch []core.Entry
+	var wants []core.Result
 	for i := range 20_000 {
 		args := []any{keys[random.IntN(len(keys))], values[random.IntN(len(values))], 1}
 		call := encode(t, names[random.IntN(len(names))], args[:min(1+random.IntN(8), 2+i%9/8)]...)
@@ -102,16 +108,55 @@ func TestStoresAreCommands(t *testing.T) {
 		if _, ok := fast.writer.stores[name(call)]; ok {
 			stores++
 		}
-		got, want := apply(t, fast, []core.Entry{e}), apply(t, slow, []core.Entry{e})
-		if !reflect.DeepEqual(got, want) || fast.spent != slow.spent {
-			t.Fatalf("call %q: got %v for %v, want %v for %v", call, got, fast.spent, want, slow.spent)
-		}
-		if fast.Digest() != slow.Digest() {
-			t.Fatalf("call %q: the states differ", call)
+		batch, wants = append(batch, e), append(wants, apply(t, slow, []core.Entry{e})...)
+		if i < 5000 || random.IntN(20) == 0 {
+			got := apply(t, fast, batch)
+			if !reflect.DeepEqual(got, wants) || fast.spent != slow.spent {
+				t.Fatalf("up to %q: got %v for %v, want %v for %v",
+					call, got, fast.spent, wants, slow.spent)
+			}
+			if fast.Digest() != slow.Digest() {
+				t.Fatalf("up to %q: the states differ", call)
+			}
+			batch, wants = nil, nil
 		}
 	}
 	if stores < 1000 {
 		t.Errorf("%d commands were stores", stores)
+	}
+}
+
+// TestStoresAreThoseOfTheirScript has another script take over in the middle of a batch.
+func TestStoresAreThoseOfTheirScript(t *testing.T) {
+	old := Source{Name: "m.lua", Text: []byte(stored)}
+	next := bytes.Replace(old.Text, []byte("version = 1"), []byte("version = 2"), 1)
+	next = bytes.Replace(next, []byte(`kv, other, one = state.map("kv"), state.map("other")`),
+		[]byte(`other, kv, one = state.map("other"), state.map("kv")`), 1)
+	push, err := EncodePush(Source{Name: "m.lua", Text: next}, sha256.Sum256(old.Text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var batch []core.Entry
+	for i, call := range [][]byte{
+		encode(t, "quiet", "k", "1"), push, encode(t, "quiet", "k", "2"), encode(t, "quiet", "l", "3"),
+	} {
+		batch = append(batch, commandEntry(core.Index(i+1), call))
+	}
+	m := storeMachine(t)
+	var got []string
+	m.Observe(func(_ *core.Entry, writes []Write) {
+		for _, w := range writes {
+			got = append(got, fmt.Sprint(w.Collection, w.Key))
+		}
+	})
+	together := storeMachine(t)
+	apply(t, together, batch)
+	apply(t, m, batch)
+	if want := []string{"otherk", "otherk", "otherl"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if m.Digest() != together.Digest() {
+		t.Error("who is observed comes to another state")
 	}
 }
 

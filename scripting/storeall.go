@@ -2,7 +2,6 @@ package scripting
 
 import (
 	"bytes"
-	"slices"
 
 	"github.com/tidelock-raft/tidelock/core"
 	"github.com/tidelock-raft/tidelock/scripting/state"
@@ -26,21 +25,21 @@ func (s *script) storeAll(data []byte) (core.Result, bool) {
 	s.vm.Abandon() // what the call before has used does not count
 	ok = s.vm.Take(st.steps+mapSteps(head.Len), tableCost+head.Len*pairCost)
 	all := items{r: c.r}
-	large := s.view.Len(st.number) >= minWarm
 	for left := head.Len; ok && left > 0; left -= state.MaxWarm {
-		ok = s.storeSome(st.number, &all, min(left, state.MaxWarm), large)
+		ok = s.storeSome(st.number, &all, min(left, state.MaxWarm))
 	}
 	if !ok || all.r.More() {
 		s.space.Rollback(0)
 		return core.Result{}, false
 	}
-	return core.Result{Value: slices.Clip(st.result)}, true
+	return core.Result{Value: st.result}, true
 }
 
-// storeSome stores n items and reports whether all of them are usual and within the limits. If the
-// collection is large, it looks at them together first: see state.Space.Warm.
-func (s *script) storeSome(number int, all *items, n int, large bool) bool {
-	var keys, vals [state.MaxWarm][]byte
+// storeSome stores n items, which are looked at together first, and reports whether all of them are
+// usual and within the limits.
+func (s *script) storeSome(number int, all *items, n int) bool {
+	var sought [state.MaxWarm]state.Sought
+	var vals [state.MaxWarm][]byte
 	text, steps, bytes := s.key[:0], 0, 0
 	for i := range n {
 		key, val, ok := all.next()
@@ -49,19 +48,18 @@ func (s *script) storeSome(number int, all *items, n int, large bool) bool {
 		}
 		from := len(text)
 		text = state.StringKey(text, key)
-		keys[i], vals[i] = text[from:], val
+		sought[i], vals[i] = state.Sought{Number: number, Key: text[from:]}, val
 		steps, bytes = steps+setSteps(len(key), len(val)), bytes+len(val)
 	}
 	s.key = text
 	if !s.vm.Take(steps, bytes) {
 		return false
 	}
-	if large {
-		s.space.Warm(number, keys[:n])
-	}
+	s.space.Warm(sought[:n])
 	for i := range n {
-		s.write(number, keys[i], vals[i])
+		s.space.SetSought(&sought[i], vals[i])
 	}
+	s.wrote = true
 	return true
 }
 

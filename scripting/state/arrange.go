@@ -21,7 +21,7 @@ func (s *Space) Arrange(names []string) (undo func(), err error) {
 	for _, name := range names {
 		i := slices.IndexFunc(was, func(c *collection) bool { return c.name == name })
 		if i < 0 {
-			now = append(now, newCollection(name, 0))
+			now = append(now, s.newCollection(name, 0))
 		} else {
 			now = append(now, was[i])
 		}

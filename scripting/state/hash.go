@@ -23,10 +23,22 @@ func absorb(h uint64, s string) uint64 {
 	for ; len(s) > 16; s = s[16:] {
 		h = fold(word(s)^mixB, word(s[8:])^h)
 	}
-	var last [16]byte
-	copy(last[:], s)
-	a, b := binary.LittleEndian.Uint64(last[:]), binary.LittleEndian.Uint64(last[8:])
+	a, b := last(s)
 	return fold(a^mixC, b^h)
+}
+
+// last reads up to sixteen bytes, and zeros behind them.
+func last(s string) (a, b uint64) {
+	switch n := len(s); {
+	case n >= 8:
+		return word(s), word(s[n-8:]) >> (8 * (16 - n))
+	case n >= 4:
+		lo, hi := binary.LittleEndian.Uint32(raw(s)), binary.LittleEndian.Uint32(raw(s[n-4:]))
+		return uint64(lo) | uint64(hi>>(8*(8-n)))<<32, 0
+	case n > 0: // the first byte, the one in the middle, the last: some of them are the same
+		return uint64(s[0]) | uint64(s[n/2])<<(8*(n/2)) | uint64(s[n-1])<<(8*(n-1)), 0
+	}
+	return 0, 0
 }
 
 // word reads eight bytes.

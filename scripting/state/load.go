@@ -1,10 +1,9 @@
 package state
 
-import "unsafe"
-
-// loader fills a new Space with items that come by ascending key, unjournalled. To lay an item down
-// and to index it take equally long, so a goroutine of its own does the second for all but the last
-// batch; the Space is whole when end has returned. Nothing depends on who is faster.
+// loader fills a new Space with items that come by ascending key, unjournalled. To take an item and
+// to put it in its order take about equally long, so a goroutine of its own does the second for all
+// but the last batch; the Space is whole when end has returned. Nothing depends on who is faster:
+// that goroutine has the collections' order to itself, and looks at nothing else of the Space.
 type loader struct {
 	s     *Space
 	batch []laid
@@ -13,7 +12,7 @@ type loader struct {
 	ended chan struct{}
 }
 
-// laid is an item that has yet to be indexed.
+// laid is an item that has yet to be entered and arranged.
 type laid struct {
 	place
 	key  string
@@ -40,8 +39,9 @@ func (l *loader) add(c *collection, key, val []byte) string {
 	return stored
 }
 
-// pass gives a full batch to the goroutine.
+// pass enters a full batch and gives it to the goroutine.
 func (l *loader) pass() {
+	enter(l.batch)
 	if l.full == nil {
 		l.full, l.ended = make(chan []laid, loadAhead), make(chan struct{})
 		l.spare = make(chan []laid, loadAhead+1)
@@ -58,7 +58,7 @@ func (l *loader) pass() {
 func (l *loader) run() {
 	defer close(l.ended)
 	for batch := range l.full {
-		l.s.index(batch)
+		arrange(batch)
 		select {
 		case l.spare <- batch[:0]:
 		default:
@@ -66,47 +66,33 @@ func (l *loader) run() {
 	}
 }
 
-// end indexes what is left. It is called once, after errors too.
+// end takes what is left. It is called once, after errors too.
 func (l *loader) end() {
 	if l.full != nil {
 		close(l.full)
 		<-l.ended
 	}
-	l.s.index(l.batch)
+	enter(l.batch)
+	arrange(l.batch)
 }
 
-// index makes items known that stand behind all others. It first looks where they will be: the
-// waits for memory are then at the same time, as in Warm.
-func (s *Space) index(items []laid) {
-	taken := cell(0)
+// enter has items be found by their keys. It first looks at where they will be: the waits for memory
+// are then at the same time, as in Warm. The result means nothing.
+//
+//go:noinline
+func enter(items []laid) (warmth byte) {
 	for i := range items {
-		taken |= items[i].in.items[items[i].hash]
+		warmth += byte(items[i].in.items.home(items[i].hash)[0])
 	}
 	for i := range items {
-		l := &items[i]
-		l.in.enter(l.hash, l.key, l.at)
-		l.in.order.Load(l.key, l.at)
+		items[i].in.items.add(items[i].hash, items[i].at)
 	}
-	s.warmth += byte(taken)
+	return warmth
 }
 
-// lay makes a blank item that nothing leads to yet.
-func (s *Space) lay(key []byte) cell {
-	at := s.slab.alloc(keyOffset + len(key))
-	head := s.slab.at(at)
-	*(*item)(head) = item{version: version{epoch: s.epoch}}
-	copy(unsafe.Slice((*byte)(unsafe.Add(head, keyOffset)), len(key)), key)
-	return at
-}
-
-// enter makes an item be found by its key.
-func (c *collection) enter(hash uint64, key string, at cell) {
-	if c.items[hash] == 0 {
-		c.items[hash] = at
-		return
+// arrange puts items that have been entered behind all others.
+func arrange(items []laid) {
+	for i := range items {
+		items[i].in.order.Load(items[i].key, items[i].at)
 	}
-	if c.others == nil {
-		c.others = map[string]cell{}
-	}
-	c.others[key] = at
 }

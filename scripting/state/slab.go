@@ -58,6 +58,8 @@ func classOf(n uint32) (class, size uint32) {
 	return 32 + 8*(shift-2) + eighths - 8, eighths << shift
 }
 
+func granules(bytes int) uint32 { return uint32(bytes+granule-1) / granule }
+
 // at is where a cell's bytes begin.
 func (s *slab) at(c cell) unsafe.Pointer {
 	return unsafe.Add(s.blocks[c.block()].base, c.granule()*granule)
@@ -81,12 +83,21 @@ func (s *slab) put(b []byte) cell {
 	return c
 }
 
+// replace puts other bytes into a cell, if it has the room that a new one would have.
+func (s *slab) replace(c cell, b []byte) (cell, bool) {
+	if c == 0 || len(b) > maxShared || granules(len(b)) != granules(c.len()) {
+		return c, false
+	}
+	copy(unsafe.Slice((*byte)(s.at(c)), len(b)), b)
+	return c&^(1<<lengthBits-1) | cell(len(b)), true
+}
+
 // alloc returns a new cell of n bytes, whose content is arbitrary; n is from 1 to value.MaxSize.
 func (s *slab) alloc(n int) cell {
 	if n > maxShared {
 		return cell(s.add(block{used: 1}, n))<<(lengthBits+granuleBits) | cell(n)
 	}
-	class, size := classOf(uint32(n+granule-1) / granule)
+	class, size := classOf(granules(n))
 	if s.open[class] == 0 {
 		bytes := max(firstBlock<<min(s.made[class], 4), int(size)*granule)
 		s.made[class]++
@@ -138,6 +149,9 @@ func (s *slab) add(b block, bytes int) int {
 		s.gone = s.gone[:n-1]
 		s.blocks[i] = b
 		return int(i)
+	}
+	if len(s.blocks) == 0 {
+		s.blocks = append(s.blocks, block{}) // so that no cell is zero
 	}
 	s.blocks = append(s.blocks, b)
 	return len(s.blocks) - 1

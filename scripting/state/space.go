@@ -6,7 +6,7 @@
 // last write; making a View ends an epoch, and from then on a write keeps the older value for as
 // long as a View needs it. With no View about nothing is copied and no lock is taken.
 //
-//	collection ─ items   a Go map: hash of key ─> item, for speed
+//	collection ─ items   an index by the hash of the key, for speed
 //	           ├ order   a B-tree of those that have a value, by key, for ranges
 //	           └ gone    a B-tree of those that only views show yet
 //	item       ─ key, val, epoch ─> past: val, epoch ─> …   newest first, only what Views need
@@ -47,24 +47,24 @@ type Space struct {
 	count atomic.Int32 // len(views); the writer takes no lock while it is zero
 	stale queue        // items with something to forget, by epoch; the writer's alone
 
-	warmth byte // means nothing
+	moves uint64 // of items into collections and out of them
 }
 
 type collection struct {
-	name   string
-	seed   uint64
-	items  map[uint64]cell // by hash of the key
-	others map[string]cell // whose hash is that of another item: hardly ever one
-	order  btree.Map[string, cell]
-	gone   btree.Map[string, cell]
-	live   int    // items with a value
-	sum    uint64 // of the hashes of the items
+	name  string
+	seed  uint64
+	items index
+	order btree.Map[string, cell]
+	gone  btree.Map[string, cell]
+	live  int    // items with a value
+	sum   uint64 // of the hashes of the items
 }
 
 // item is the head of a cell; the key follows upon flags.
 type item struct {
 	version
-	flags flags
+	length uint16 // of the key
+	flags  flags
 }
 
 const keyOffset = int(unsafe.Offsetof(item{}.flags)) + 1
@@ -116,14 +116,14 @@ func New(names []string) *Space {
 
 // add makes a collection with room for so many items.
 func (s *Space) add(name string, room int) *collection {
-	c := newCollection(name, room)
+	c := s.newCollection(name, room)
 	s.collections = append(s.collections, c)
 	s.digest += scramble(c.seed + uint64(len(s.collections)))
 	return c
 }
 
-func newCollection(name string, room int) *collection {
-	return &collection{name: name, seed: hash(0, name, ""), items: make(map[uint64]cell, room)}
+func (s *Space) newCollection(name string, room int) *collection {
+	return &collection{name: name, seed: hash(0, name, ""), items: newIndex(&s.slab, room)}
 }
 
 func (s *Space) item(at cell) *item { return (*item)(s.slab.at(at)) }
@@ -131,36 +131,36 @@ func (s *Space) item(at cell) *item { return (*item)(s.slab.at(at)) }
 func (s *Space) past(at cell) *past { return (*past)(s.slab.at(at)) }
 
 // key is good until the item is removed.
-func (s *Space) key(at cell) string { return s.slab.text(at)[keyOffset:] }
+func (s *Space) key(at cell) string { return s.slab.key(at) }
+
+func (s *slab) key(at cell) string {
+	head := s.at(at)
+	return unsafe.String((*byte)(unsafe.Add(head, keyOffset)), (*item)(head).length)
+}
 
 func (s *Space) keyHash(key []byte) uint64 { return maphash.Bytes(s.random, key) & s.spread }
 
-// find returns the item of a key; zero: there is none.
-func (s *Space) find(c *collection, key []byte) cell {
-	if at := c.items[s.keyHash(key)]; at != 0 && s.key(at) == string(key) {
-		return at
-	}
-	if len(c.others) > 0 {
-		return c.others[string(key)]
-	}
-	return 0
+// insert makes a blank item of a key with this hash.
+func (s *Space) insert(c *collection, hash uint64, key []byte) cell {
+	s.moves++
+	at := s.lay(key)
+	c.items.add(hash, at)
+	return at
 }
 
-// insert makes a blank item.
-func (s *Space) insert(c *collection, key []byte) cell {
-	at := s.lay(key)
-	c.enter(s.keyHash(key), s.key(at), at)
+// lay makes a blank item that nothing leads to yet.
+func (s *Space) lay(key []byte) cell {
+	at := s.slab.alloc(keyOffset+len(key)) >> lengthBits << lengthBits // as itemOf makes it
+	head := s.slab.at(at)
+	*(*item)(head) = item{version: version{epoch: s.epoch}, length: uint16(len(key))}
+	copy(unsafe.Slice((*byte)(unsafe.Add(head, keyOffset)), len(key)), key)
 	return at
 }
 
 // remove ends a blank item.
 func (s *Space) remove(p place) {
-	key := s.key(p.at)
-	if h := s.keyHash(raw(key)); p.in.items[h] == p.at {
-		delete(p.in.items, h)
-	} else {
-		delete(p.in.others, key)
-	}
+	s.moves++
+	p.in.items.remove(s.keyHash(raw(s.key(p.at))), p.at)
 	s.slab.free(p.at)
 }
 
@@ -171,17 +171,26 @@ func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // Set writes a value. Key and value are copied; an empty value deletes.
 func (s *Space) Set(number int, key, val []byte) {
+	s.SetSought(&Sought{Number: number, Key: key, hash: s.keyHash(key)}, val)
+}
+
+// SetSought is Set for a key that Warm has looked at.
+func (s *Space) SetSought(q *Sought, val []byte) {
 	if s.shared() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 	}
-	c := s.collections[number]
-	at := s.find(c, key)
+	s.set(q, val)
+}
+
+func (s *Space) set(q *Sought, val []byte) {
+	c := s.collections[q.Number]
+	at := s.locate(c, q)
 	if len(val) == 0 && (at == 0 || s.item(at).val == 0) {
 		return
 	}
 	if at == 0 {
-		at = s.insert(c, key)
+		at = s.insert(c, q.hash, q.Key)
 	}
 	p, it := place{c, at}, s.item(at)
 	s.journal = append(s.journal, change{place: p, was: it.version})
@@ -286,13 +295,20 @@ func (s *Space) undo(ch *change) {
 // Commit makes every write since the last Commit final, and gives back the memory of what nobody
 // can see any more.
 func (s *Space) Commit() {
-	if len(s.journal)+len(s.dead)+len(s.dying)+s.stale.n == 0 {
+	if s.settled() {
 		return
 	}
 	if s.shared() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 	}
+	s.commit()
+}
+
+// settled reports whether there is nothing to commit.
+func (s *Space) settled() bool { return len(s.journal)+len(s.dead)+len(s.dying)+s.stale.n == 0 }
+
+func (s *Space) commit() {
 	for i := range s.journal {
 		ch := &s.journal[i]
 		if !ch.kept && ch.was.val != 0 {

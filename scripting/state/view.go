@@ -84,7 +84,7 @@ func (v *View) Release() {
 func (v *View) Get(number int, key []byte) (val string, ok bool) {
 	v.lock()
 	defer v.unlock()
-	at := v.s.find(v.all[number], key)
+	at := v.all[number].items.find(v.s.keyHash(key), text(key))
 	if at == 0 {
 		return "", false
 	}
@@ -92,59 +92,20 @@ func (v *View) Get(number int, key []byte) (val string, ok bool) {
 	return val, val != ""
 }
 
-// Sought is a key of a collection and, after GetAll, its value: empty if there is none.
-type Sought struct {
-	Number int
-	Key    []byte // nil: nothing is sought
-	Val    string // good for as long as what Get returns
-}
-
 // GetAll is Get for up to MaxWarm keys: so the waits for memory are at the same time, as in Warm.
 func (v *View) GetAll(sought []Sought) {
 	v.lock()
 	defer v.unlock()
-	v.fetch(sought)
+	v.s.warm(v.all, sought)
 	for i := range sought {
 		q := &sought[i]
 		if q.Key == nil {
 			continue
 		}
-		if at := v.s.find(v.all[q.Number], q.Key); at != 0 {
+		if at := v.s.locate(v.all[q.Number], q); at != 0 {
 			q.Val = v.s.shown(at, v.epoch)
 		}
 	}
-}
-
-// fetch looks at so many bytes of a value, one in each line of a processor's cache.
-const (
-	maxFetch  = 512
-	cacheLine = 64
-)
-
-// fetch looks at what GetAll will look at. Its result means nothing, and is there lest the compiler
-// leaves the looking out.
-//
-//go:noinline
-func (v *View) fetch(sought []Sought) (warmth byte) {
-	var at, val [MaxWarm]cell
-	sought = sought[:min(len(sought), MaxWarm)]
-	for i := range sought {
-		if q := &sought[i]; q.Key != nil {
-			at[i] = v.all[q.Number].items[v.s.keyHash(q.Key)]
-		}
-	}
-	for i := range sought {
-		if at[i] != 0 {
-			val[i] = v.s.item(at[i]).val
-		}
-	}
-	for i := range sought {
-		text := v.s.slab.text(val[i])
-		for at := 0; at < min(len(text), maxFetch); at += cacheLine {
-			warmth += text[at]
-		}
-	}
-	return warmth
 }
 
 // shown is the value that a view of this epoch shows of an item; empty: none.

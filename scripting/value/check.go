@@ -30,8 +30,8 @@ func check(src []byte) error {
 	return nil
 }
 
-// IsString reports whether src is exactly one string of less than 65536 bytes in its canonical form.
-// Of a string there is nothing to check but its head, and this is the faster way.
+// IsString reports whether src is exactly one string of less than 65536 bytes, in its canonical
+// form. Of a string there is nothing to check but its head, and this is the faster way.
 func IsString(src []byte) bool {
 	switch n := len(src); {
 	case n == 0 || n > MaxSize:
