@@ -69,6 +69,10 @@ func (e *Engine) Open(id core.GroupID, st core.State, log raft.Log) error {
 		repeats: repeats{born: st.Hard.Term, windows: map[core.NodeID]*window{}},
 	}
 	g.audit.told = e.config.DigestTicks
+	g.turn = turn{1, 1} // it goes on from a snapshot of its own, most likely
+	if st.Snapshot.Index == 0 {
+		g.turn = turnOf(g.members(), g.node, 0)
+	}
 	e.byID[id] = g
 	at, _ := slices.BinarySearchFunc(e.groups, id, func(g *group, id core.GroupID) int {
 		return cmp.Compare(g.id, id)
@@ -289,7 +293,7 @@ func (e *Engine) collect(out *Effects) {
 		g.changed(out)
 		g.handedOver(out)
 		e.leave(g, out)
-		g.save()
+		g.save(out)
 	}
 	e.dirty = e.dirty[:0]
 	out.Batch = e.batch

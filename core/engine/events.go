@@ -81,6 +81,7 @@ type Effects struct {
 	Send       Outbox
 	AfterWrite Outbox
 	Work       []Work
+	Hurry      []core.GroupID // whose snapshot must not take longer than it has to
 	Transfers  []core.Message // snapshots to send, and chunks and acks that arrived
 	Installed  []Installed
 	Answers    []Answer
@@ -97,7 +98,7 @@ func (e *Effects) reset(batch uint64) {
 	e.Batch = batch
 	e.Write, e.Work, e.Transfers = e.Write[:0], e.Work[:0], e.Transfers[:0]
 	e.Installed, e.Answers, e.Roles = e.Installed[:0], e.Answers[:0], e.Roles[:0]
-	e.Findings = e.Findings[:0]
+	e.Findings, e.Hurry = e.Findings[:0], e.Hurry[:0]
 }
 
 // Work is something for a group's machine. At most one of Restore, Entries and Queries is set; Note

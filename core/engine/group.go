@@ -54,6 +54,7 @@ type group struct {
 	fresh freshness
 
 	saving       saving
+	turn         turn
 	body         core.Index // of the newest snapshot written, on record or not
 	snapshotSize int64      // of the newest snapshot on record, in bytes
 	sinceEntries int        // handed to the machine since the newest snapshot
@@ -273,6 +274,7 @@ func (g *group) restore(meta *core.SnapshotMeta, out *Effects) {
 	}
 	g.handed = meta.Index
 	g.snapshotSize, g.sinceEntries, g.sinceBytes = meta.Size, 0, 0
+	g.turn = turnOf(g.members(), g.node, g.raft.Leader())
 	g.restored()
 	out.Work = append(out.Work, Work{Group: g.id, Restore: meta, Note: true})
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/tidelock-raft/tidelock/core"
 	"github.com/tidelock-raft/tidelock/core/raft"
@@ -20,14 +21,51 @@ type saving struct {
 	age     int        // ticks since it was written
 }
 
-// save asks for a snapshot when enough was applied since the last one.
-func (g *group) save() {
-	if g.saving.wanted || g.saving.at != 0 || g.sinceBytes < g.snapshotSize || !g.sound() {
-		return
+// turn is after which part of the usual distance a replica takes its next snapshot: part of of.
+//
+// Replicas that count from the same index would all take theirs at the same checkpoint, and clients
+// would feel it. So the first distance is another for each; from then on they are apart.
+type turn struct{ part, of int }
+
+// turnOf returns the turn of a replica that begins to count where the member first takes a snapshot
+// or, if that is nobody, at the beginning of the log.
+func turnOf(m core.Membership, self, first core.NodeID) turn {
+	rank := func(id core.NodeID) int {
+		return slices.IndexFunc(m.Members, func(member core.Member) bool { return member.ID == id })
 	}
-	if g.sinceEntries >= g.config.SnapshotEntries || g.sinceBytes >= g.config.SnapshotBytes {
-		g.saving.wanted = true
+	n, own := len(m.Members), rank(self)
+	if own < 0 {
+		return turn{1, 1}
 	}
+	return turn{(own-rank(first)-1+n)%n + 1, n} // a rank of nobody is before the first
+}
+
+// share returns this part of a distance.
+func (t turn) share(whole int64) int64 {
+	n := int64(t.of)
+	return whole/n*int64(t.part) + whole%n*int64(t.part)/n
+}
+
+// save asks for a snapshot when enough was applied since the last one, and for haste when one that
+// is being written is waited for, or is still not there when half of the distance to the next is
+// covered: the log must not grow because somebody takes his time.
+func (g *group) save(out *Effects) {
+	s := &g.saving
+	switch {
+	case s.at != 0 && s.written == nil:
+		if s.wanted || g.covered(turn{1, 2}) {
+			out.Hurry = append(out.Hurry, g.id)
+		}
+	case s.at == 0 && !s.wanted:
+		s.wanted = g.sound() && g.covered(g.turn)
+	}
+}
+
+// covered reports whether so much of the distance between two snapshots was applied.
+func (g *group) covered(t turn) bool {
+	c, bytes := g.config, g.sinceBytes
+	return bytes >= t.share(g.snapshotSize) &&
+		(g.sinceEntries >= int(t.share(int64(c.SnapshotEntries))) || bytes >= t.share(c.SnapshotBytes))
 }
 
 // check makes the newest entry handed to the machine, with w or before, a checkpoint.
@@ -42,6 +80,7 @@ func (g *group) check(w Work) Work {
 		w.Save = true
 		g.saving = saving{at: g.handed, trusted: g.saving.trusted}
 		g.sinceEntries, g.sinceBytes, g.audit.tail.counted = 0, 0, 0
+		g.turn = turn{1, 1}
 	}
 	return w
 }

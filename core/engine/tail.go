@@ -27,6 +27,9 @@ func (t *tail) mark(at core.Index, since int64, oldest core.Index, c *Config) {
 	}
 	t.marks = append(t.marks, mark{at, since - t.counted})
 	t.counted = since
+	if oldest < at {
+		return // a snapshot is being written: there will be more to let go of afterwards
+	}
 	keep := t.before(oldest, c)
 	t.marks = slices.DeleteFunc(t.marks, func(m mark) bool { return m.at < keep })
 }

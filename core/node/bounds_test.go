@@ -229,7 +229,7 @@ func (b *bench) body(t *testing.T, at core.Index) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = b.write(core.DefaultGroup, taken{frozen, *snapshotAt(at, 0)})
+	_, err = b.write(core.DefaultGroup, taken{frozen, *snapshotAt(at, 0)}, b.newPace())
 	return err
 }
 

@@ -31,6 +31,8 @@ type Handler struct {
 	queryBytes atomic.Int64 // their data
 	work       core.WorkStatus
 	now        core.Instant
+	turn       chan struct{} // see pace
+	over       chan struct{} // closed when the node ends: no snapshot is worth waiting for
 	err        error
 }
 
@@ -51,7 +53,10 @@ func NewHandler(c Config, lanes Lanes) (*Handler, error) {
 
 // newHandler is NewHandler for a configuration that is complete.
 func newHandler(c Config, lanes Lanes) (*Handler, error) {
-	h := &Handler{config: c, lanes: lanes, engine: engine.New(c.Engine)}
+	h := &Handler{
+		config: c, lanes: lanes, engine: engine.New(c.Engine),
+		turn: make(chan struct{}, 1), over: make(chan struct{}),
+	}
 	h.disk.handler = h
 	if err := h.open(); err != nil {
 		h.closeMachines()
@@ -118,6 +123,11 @@ func (h *Handler) carryOut(out *engine.Effects) {
 	}
 	for _, m := range h.machines {
 		m.start()
+	}
+	for _, g := range out.Hurry {
+		if p := h.machine(g).pace; p != nil {
+			p.hurry()
+		}
 	}
 	for i := range out.Transfers {
 		h.transfer(&out.Transfers[i])

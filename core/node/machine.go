@@ -22,6 +22,7 @@ type machine struct {
 	running   []engine.Work
 	digest    uint64 // as of the newest finished batch
 	stamp     int64  // time, as of then
+	pace      *pace  // of the newest snapshot; nil: there was none
 
 	failed   bool             // the state is anybody's guess
 	sm       *session.Machine // with the user's machine in it
@@ -106,7 +107,7 @@ func (m *machine) done(err error) {
 		return
 	}
 	for _, t := range m.snapshot {
-		h.save(m.group, t)
+		h.save(m, t)
 	}
 	m.snapshot = m.snapshot[:0]
 	h.back.Noted = append(h.back.Noted, m.noted...)

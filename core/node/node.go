@@ -144,6 +144,7 @@ func (n *Node) release() {
 func (n *Node) shutdown(cause error) {
 	n.mailbox.close()
 	err := n.transport.Close()
+	close(n.handler.over)
 	n.lanes.close()
 	var events engine.Events
 	done := n.mailbox.take(&events, nil)

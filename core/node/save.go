@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -29,14 +30,18 @@ func (m *machine) take() error {
 // save writes a frozen state to its file and reads it back, before any entry that it stands for may
 // leave the log. A snapshot that cannot be written costs disk space, not safety: the log just stays
 // longer.
-func (h *Handler) save(g core.GroupID, t taken) {
-	since := h.config.Clock.Now()
+func (h *Handler) save(m *machine, t taken) {
+	g, since, p := m.group, h.config.Clock.Now(), h.newPace()
+	m.pace = p
 	h.lanes.Go(Lane{Kind: LaneSave, Group: g}, func() func() {
-		meta, err := h.write(g, t)
+		meta, err := h.write(g, t, p)
 		return func() {
 			saved := engine.Saved{Group: g, OK: err == nil, Meta: meta}
 			h.back.Saved = append(h.back.Saved, saved)
-			if err != nil {
+			switch {
+			case errors.Is(err, core.ErrClosed): // it is not worth keeping the end waiting
+				return
+			case err != nil:
 				h.config.Log.Error("snapshot", "group", g, "at", meta.Position, "err", err)
 				return
 			}
@@ -46,14 +51,18 @@ func (h *Handler) save(g core.GroupID, t taken) {
 	})
 }
 
-func (h *Handler) write(g core.GroupID, t taken) (core.SnapshotMeta, error) {
+func (h *Handler) write(g core.GroupID, t taken, p *pace) (core.SnapshotMeta, error) {
 	defer t.snapshot.Release()
 	meta := t.meta
+	if err := p.begin(); err != nil {
+		return meta, err
+	}
+	defer p.end()
 	w, err := h.config.Snapshots.Create(g, meta.Position)
 	if err != nil {
 		return meta, fmt.Errorf("create: %w", err)
 	}
-	if _, err := t.snapshot.WriteTo(w); err != nil {
+	if _, err := t.snapshot.WriteTo(paced{w, p}); err != nil {
 		w.Abort()
 		return meta, fmt.Errorf("write: %w", err)
 	}
@@ -65,7 +74,7 @@ func (h *Handler) write(g core.GroupID, t taken) (core.SnapshotMeta, error) {
 		return meta, fmt.Errorf("verify: %w", err)
 	}
 	defer r.Close()
-	if _, err := io.Copy(io.Discard, body(r)); err != nil {
+	if _, err := io.Copy(paced{io.Discard, p}, body(r)); err != nil {
 		return meta, fmt.Errorf("verify: %w", err)
 	}
 	return meta, nil
