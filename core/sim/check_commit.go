@@ -1,6 +1,10 @@
 package sim
 
-import "github.com/tidelock-raft/tidelock/core"
+import (
+	"cmp"
+
+	"github.com/tidelock-raft/tidelock/core"
+)
 
 // commitChecker: what is committed is on the disks of a quorum, in the configuration that counts
 // there (Raft §5.3, §6), a leader commits by counting only entries of its own term (Raft §5.4.2,
@@ -9,14 +13,18 @@ type commitChecker struct {
 	Bystander
 	s  *shadow
 	at map[core.NodeID]core.Index // the commit index on each disk, as far as it was checked
+	// led is the term that each host led in at its last step; zero: none.
+	led map[core.NodeID]core.Term
 }
 
 func newCommitChecker(s *shadow) Observer {
-	return &commitChecker{s: s, at: map[core.NodeID]core.Index{}}
+	return &commitChecker{
+		s: s, at: map[core.NodeID]core.Index{}, led: map[core.NodeID]core.Term{},
+	}
 }
 
 // Started implements Observer.
-func (c *commitChecker) Started(h *Host) { c.at[h.ID] = 0 }
+func (c *commitChecker) Started(h *Host) { c.at[h.ID], c.led[h.ID] = 0, 0 }
 
 // Sent implements Observer.
 func (c *commitChecker) Sent(h *Host, m *core.Message) {
@@ -25,14 +33,16 @@ func (c *commitChecker) Sent(h *Host, m *core.Message) {
 	}
 }
 
-// Stepped implements Observer.
+// Stepped implements Observer. A leader may count and step down in one step: what it counted by may
+// not be on its disk.
 func (c *commitChecker) Stepped(h *Host) {
 	now := c.s.seen(h)
 	term := now.Term
 	if now.Role != "leader" {
 		term = 0
 	}
-	c.learn(h, now.CommitIndex, term)
+	c.learn(h, now.CommitIndex, cmp.Or(term, c.led[h.ID]))
+	c.led[h.ID] = term
 }
 
 // Wrote implements Observer. Commit index and entries are written together, so what a disk says is
