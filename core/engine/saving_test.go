@@ -8,8 +8,8 @@ import (
 	"github.com/tidelock-raft/tidelock/core"
 )
 
-// TestTurnsAreApart: replicas that count from the same index have different distances to their first
-// snapshot, one of them the whole; who takes over another's state comes last behind it.
+// TestTurnsAreApart: replicas that count from the same index have different distances to their
+// first snapshot, one of them the whole; who takes over another's state comes behind it.
 func TestTurnsAreApart(t *testing.T) {
 	m := members(2, 3, 5)
 	for _, test := range []struct {

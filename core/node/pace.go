@@ -9,8 +9,8 @@ import (
 
 // A snapshot is written a little at a time, with rests between, so that commands find a processor
 // and a disk that are free: restRatio times as long as the work, which takes an eighth of one
-// processor then, and eight times as long as it had to. Nobody waits for it; should somebody, or the
-// log become long meanwhile, the engine says so (engine.Effects.Hurry), and there are no more rests.
+// processor then, and eight times as long as it had to. Nobody waits for it; should somebody, or
+// the log become long meanwhile, the engine says so (engine.Effects.Hurry), and the rests end.
 const (
 	restRatio              = 7
 	workSlice core.Instant = 1e6   // ns of work between two rests, at least
