@@ -76,8 +76,8 @@ func (l *loader) end() {
 	arrange(l.batch)
 }
 
-// enter has items be found by their keys. It first looks at where they will be: the waits for memory
-// are then at the same time, as in Warm. The result means nothing.
+// enter has items be found by their keys. It first looks at where they will be: the waits for
+// memory are then at the same time, as in Warm. The result means nothing.
 //
 //go:noinline
 func enter(items []laid) (warmth byte) {

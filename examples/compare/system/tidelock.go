@@ -96,13 +96,17 @@ func openTidelock(c Config) (Node, error) {
 	return tidelock{n, garbage.Tend()}, nil
 }
 
+// betweenSnapshots is how many entries there are from one replica's first snapshot to the next one's.
+const betweenSnapshots = 4000
+
 // tune does as the flags --tick, --heartbeat, --election and --snapshot-entries of raft-node do.
 func tune(e engine.Config, c Config) engine.Config {
 	if c.Election > 0 {
 		e.Tick, e.Raft.ElectionTicks, e.Raft.HeartbeatTicks = c.Election.Nanoseconds()/15, 15, 5
 	}
-	if c.SnapshotEntries > 0 {
-		e.SnapshotEntries, e.SnapshotBytes = c.SnapshotEntries, math.MaxInt64
+	if c.SnapshotEntries > 0 { // replicas take turns: the first is due after id/n of the distance
+		at := c.SnapshotEntries + (c.ID-1)*betweenSnapshots
+		e.SnapshotEntries, e.SnapshotBytes = at*len(c.Peers)/c.ID, math.MaxInt64
 	}
 	return e
 }
