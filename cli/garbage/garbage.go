@@ -1,7 +1,8 @@
 // Package garbage bounds the memory that a program spends on what it does not use any more. By the
-// runtime's default that is as much again as what it uses, however much that is. The state of a
-// machine lies where the collector has nothing to look at, so to collect more often costs little
-// where there is much of it; and where there is little, to collect less often saves time.
+// runtime's default that is as much again as what it uses, however much that is. To collect takes a
+// processor for some time, which clients feel: so a program that uses little waits until there is
+// much to collect, and one that uses much, whose state lies where the collector has nothing to look
+// at, collects before it has doubled.
 package garbage
 
 import (
@@ -11,12 +12,12 @@ import (
 	"time"
 )
 
-// Garbage may take room, or share of what is in use if that is more; but no more than highest of
-// it, as what is in use may grow much from one look at it to the next.
+// With its garbage a program may take up whole, or share more than what is in use if that is more;
+// but no more than highest beyond it, as what is in use may grow much from one look to the next.
 const (
-	room    = 128 << 20
-	share   = 33  // percent
-	highest = 400 // percent
+	whole   = 512 << 20
+	share   = 50  // percent
+	highest = 800 // percent
 )
 
 const (
@@ -59,7 +60,10 @@ func Tend() (stop func()) {
 }
 
 // percent is the setting for so many bytes in use.
-func percent(live uint64) int { return min(max(int(100*room/max(live, 1)), share), highest) }
+func percent(live uint64) int {
+	left := whole - min(live, whole)
+	return int(min(max(100*left/max(live, 1), share), highest))
+}
 
 // live is how many bytes were in use when they were collected last.
 func live() uint64 {

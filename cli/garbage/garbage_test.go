@@ -17,7 +17,7 @@ func setting() int {
 
 func TestPercentFallsAsMoreIsInUse(t *testing.T) {
 	for live, want := range map[uint64]int{
-		0: 400, 4 << 20: 400, 128 << 20: 100, 256 << 20: 50, 64 << 30: 33,
+		0: 800, 4 << 20: 800, 128 << 20: 300, 256 << 20: 100, 384 << 20: 50, 64 << 30: 50,
 	} {
 		if got := percent(live); got != want {
 			t.Errorf("%d bytes: got %d, want %d", live, got, want)
