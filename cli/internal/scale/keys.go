@@ -55,8 +55,9 @@ func measureKeys(ctx context.Context, o options) (string, error) {
 	}
 	return fmt.Sprintf("Three nodes, keys of %d bytes and values of %d, %d clients that overwrite. "+
 		"Memory is that of the largest server (RSS) when all is loaded; a snapshot is counted from "+
-		"freezing the state to having read the file back, of the slowest of three nodes that take it "+
-		"at the same time; a restart, from SIGKILL until the node has what the leader has.\n\n%s%s",
+		"freezing the state to having read the file back, rests included, of the slowest of three nodes "+
+		"that take it at about the same time; a restart, from SIGKILL until the node has what the "+
+		"leader has.\n\n%s%s",
 		keyBytes, valueBytes, keyClients, note, t), nil
 }
 
