@@ -164,7 +164,7 @@ func (w *watcher) follow(ctx context.Context) error {
 	for ctx.Err() == nil {
 		p, err := w.ask(ctx, core.Stale, least, w.options.Topic, w.at, pageSize)
 		if err == nil {
-			err = w.tell(ctx, p)
+			p, err = w.tell(ctx, p)
 		}
 		switch {
 		case errors.Is(err, client.ErrUnavailable):
@@ -245,19 +245,20 @@ func (w *watcher) begin(ctx context.Context) error {
 	return err
 }
 
-// tell prints what was lost before a page, and the page.
-func (w *watcher) tell(ctx context.Context, p page) error {
+// tell prints what was lost before a page, and the page, or one of a node that knows more. It returns
+// which.
+func (w *watcher) tell(ctx context.Context, p page) (page, error) {
 	if w.at.index < p.first {
 		whole, err := w.whole(ctx, p)
 		if err != nil {
-			return err
+			return p, err
 		}
 		if other, ok := w.elsewhere(ctx, whole); ok {
 			p = other
 		} else if !whole {
 			lost := map[string]any{"lost": map[string]any{"from": w.at.index, "to": p.first - 1}}
 			if err := remote.PrintJSON(w.options.Out, lost); err != nil {
-				return err
+				return p, err
 			}
 		}
 	}
@@ -266,12 +267,12 @@ func (w *watcher) tell(ctx context.Context, p page) error {
 			break
 		}
 		if err := remote.PrintValue(w.options.Out, true, event.fields); err != nil {
-			return err
+			return p, err
 		}
 		w.printed++
 	}
 	w.at = p.next
-	return nil
+	return p, nil
 }
 
 // whole reports whether a page certainly has all that there was from the position on: it has the

@@ -424,6 +424,63 @@ func TestWatchOfKeysLosesNothingAsItBegins(t *testing.T) {
 	}
 }
 
+// TestWatchOfKeysFromAnotherNode asks one that knows of nothing since it was started, while another
+// knows more changes than a page has.
+func TestWatchOfKeysFromAnotherNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const count = 2*pageSize + 500
+		r := newReplicas(t)
+		data, err := scripting.EncodeCall(changes, nil, 0, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range patience { // so that the first keeps changes
+			r.nodes[0].Query(data)
+			r.call("put", "b", "x")
+		}
+		from := len(r.log) + 1
+		for i := range count {
+			r.call("put", fmt.Sprint("a", i), "x")
+		}
+		r.apply(1, r.applied[0])
+		for range patience { // changes of other keys
+			r.nodes[1].Query(data)
+			r.call("put", "b", "x")
+			r.apply(1, r.applied[0])
+		}
+		r.client = &remotePair{r}
+		lines, code := r.watch("--keys", "a", "--from", fmt.Sprint(from), "--count", fmt.Sprint(count),
+			"--endpoints", "1=h:1,2=h:2", "--timeout", "1s")
+		if code != exit.OK || len(lines) != count {
+			t.Fatalf("got code %d, %d lines, want %d", code, len(lines), count)
+		}
+		for i, l := range lines {
+			if l.Lost != nil || l.Index != core.Index(from+i) {
+				t.Fatalf("line %d: got %+v, want the change at %d", i, l, from+i)
+			}
+		}
+	})
+}
+
+// remotePair has stale queries of nobody in particular answered by the second of replicas. It ends
+// the watching when nothing new comes.
+type remotePair struct{ *replicas }
+
+func (p *remotePair) Do(_ context.Context, q client.Request) (client.Reply, error) {
+	node := 0
+	switch {
+	case q.Target != "":
+		node = int(q.Target[len(q.Target)-1] - '1')
+	case q.Level == core.Stale:
+		node = 1
+	}
+	if p.applied[node] < q.AtLeast {
+		return client.Reply{}, core.ErrClosed
+	}
+	result := p.nodes[node].Query(q.Data)
+	return client.Reply{Value: result.Value, Index: p.applied[node]}, nil
+}
+
 func TestWatchRefuses(t *testing.T) {
 	cluster := &remotetest.Cluster{Value: "a page?"}
 	got := cluster.Run(t, New, "", "watch", "paid")
