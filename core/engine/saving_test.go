@@ -118,17 +118,27 @@ func TestSlowSnapshotIsHurried(t *testing.T) {
 	}
 }
 
-// TestSnapshotThatIsWaitedForIsHurried: a member asks for one while another is being written.
+// TestSnapshotThatIsWaitedForIsHurried: a member asks for one while another is being written, or
+// asked for the very one, or this replica cannot be given another state before it is written.
 func TestSnapshotThatIsWaitedForIsHurried(t *testing.T) {
-	d := newDesk(t, Config{Node: 1}, 1)
-	d.until("leader", d.leads)
-	g := d.engine.byID[core.DefaultGroup]
-	g.saving.at = 1
-	d.step()
-	before := len(d.out.Hurry)
-	g.saving.wanted = true
-	d.step()
-	if before != 0 || !slices.Equal(d.out.Hurry, []core.GroupID{core.DefaultGroup}) {
-		t.Errorf("%d before it was asked for, then %v", before, d.out.Hurry)
+	for name, wait := range map[string]func(g *group){
+		"the next":   func(g *group) { g.saving.wanted = true },
+		"this one":   func(g *group) { g.saving.trusted = true },
+		"resync":     func(g *group) { g.resync.wanted = true },
+		"quarantine": func(g *group) { g.quarantine = &core.Quarantine{} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t, Config{Node: 1}, 1)
+			d.until("leader", d.leads)
+			g := d.engine.byID[core.DefaultGroup]
+			g.saving.at = 1
+			d.step()
+			before := len(d.out.Hurry)
+			wait(g)
+			d.step()
+			if before != 0 || !slices.Equal(d.out.Hurry, []core.GroupID{core.DefaultGroup}) {
+				t.Errorf("%d before it was waited for, then %v", before, d.out.Hurry)
+			}
+		})
 	}
 }
