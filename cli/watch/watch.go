@@ -245,8 +245,8 @@ func (w *watcher) begin(ctx context.Context) error {
 	return err
 }
 
-// tell prints what was lost before a page, and the page, or one of a node that knows more. It returns
-// which.
+// tell prints what was lost before a page, and the page, or one of a node that knows more. It
+// returns which.
 func (w *watcher) tell(ctx context.Context, p page) (page, error) {
 	if w.at.index < p.first {
 		whole, err := w.whole(ctx, p)

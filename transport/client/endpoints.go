@@ -16,8 +16,8 @@ import (
 const (
 	// maxLeaders bounds the groups whose leader is remembered.
 	maxLeaders = 4096
-	// avoidance is how long an endpoint that could not be reached is not preferred to one that
-	// forwards to it.
+	// avoidance is how long an endpoint that could not be reached, or did not answer, is not preferred
+	// to one that forwards to it.
 	avoidance = 5 * time.Second
 )
 
@@ -212,6 +212,13 @@ func (c *Client) turn(t *task, e *endpoint, api string) {
 	if api != "" && api != e.address {
 		c.book.hint(t.request.Group, api)
 	}
+}
+
+// avoid notes that an endpoint did not answer in time, though others may hear from it.
+func (c *Client) avoid(e *endpoint) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e.downUntil = time.Now().Add(avoidance)
 }
 
 // connect returns a live connection to e, and makes one if need be, for all who wait for it.

@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"sync/atomic"
@@ -106,5 +107,52 @@ func TestLeaderOutOfReachIsNotPreferred(t *testing.T) {
 	}
 	if n := detours.Load(); n != 1 {
 		t.Errorf("tried the leader %d times, want once", n)
+	}
+}
+
+// TestSilentLeaderIsNotPreferred has a leader that this client hears no more from, be its API address
+// known or not: the one who forwards is asked, and without waiting for the leader each time.
+func TestSilentLeaderIsNotPreferred(t *testing.T) {
+	for _, known := range []bool{true, false} {
+		for _, kind := range []core.RequestKind{core.RequestQuery, core.RequestCommand} {
+			t.Run(fmt.Sprint(known, kind), func(t *testing.T) { askBesideSilent(t, known, kind) })
+		}
+	}
+}
+
+func askBesideSilent(t *testing.T, known bool, kind core.RequestKind) {
+	var addrs []string
+	var silent atomic.Bool
+	for id := range core.NodeID(2) {
+		n := &node{id: id + 1}
+		n.set(func(core.Request) *core.Reply {
+			if n.id == 2 && silent.Load() {
+				return nil
+			}
+			return &core.Reply{Leader: 2}
+		})
+		n.start(t, native.Config{APIAddr: func(id core.NodeID) string {
+			if !known || id == 0 || int(id) > len(addrs) {
+				return ""
+			}
+			return addrs[id-1]
+		}})
+		addrs = append(addrs, n.addr())
+	}
+	const limit = 300 * time.Millisecond
+	c := open(t, client.Config{Endpoints: addrs, Seed: 1, NoSession: true,
+		AttemptTimeout: limit, Timeout: 2 * limit})
+	late, led := 0, false
+	for range 50 {
+		silent.Store(led)
+		began := time.Now()
+		got, err := c.Do(t.Context(), client.Request{Kind: kind})
+		led = led || err == nil && got.Node == 2
+		if time.Since(began) >= limit {
+			late++
+		}
+	}
+	if !led || late != 1 {
+		t.Errorf("%d requests waited for the leader, want one; it was found: %v", late, led)
 	}
 }

@@ -25,6 +25,7 @@ type task struct {
 	op       wire.Op
 	deadline time.Time
 	begun    time.Time // the first attempt; zero: time has gone by
+	asked    time.Time // the newest attempt
 
 	tries   int   // in this round
 	rounds  int   // that are over
@@ -136,12 +137,13 @@ func (c *Client) rest(ctx context.Context, d time.Duration, t *task) error {
 // until is when the next attempt, which begins now, is given up. The time for it doubles with each
 // that took too long, so that a query that is slow everywhere is answered in the end.
 func (c *Client) until(t *task) time.Time {
-	if t.op != wire.OpQuery && t.op != wire.OpSession || t.request.Target != "" {
-		return t.deadline
-	}
 	now := t.begun
 	if t.begun = (time.Time{}); now.IsZero() {
 		now = time.Now()
+	}
+	t.asked = now
+	if t.op != wire.OpQuery && t.op != wire.OpSession || t.request.Target != "" {
+		return t.deadline
 	}
 	if end := now.Add(c.config.AttemptTimeout << min(t.expired, 16)); end.Before(t.deadline) {
 		return end
@@ -191,6 +193,10 @@ func (c *Client) judge(t *task, e *endpoint, x *exchange) (Reply, bool, error) {
 	if x.err != nil {
 		if !errors.Is(x.err, context.Canceled) {
 			c.turn(t, e, "")
+		}
+		late := errors.Is(x.err, errExpired) || errors.Is(x.err, context.DeadlineExceeded)
+		if late && t.request.Target == "" && time.Since(t.asked) >= c.config.AttemptTimeout {
+			c.avoid(e)
 		}
 		if !x.sent() {
 			return Reply{}, false, x.err
