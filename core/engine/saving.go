@@ -47,14 +47,15 @@ func (t turn) share(whole int64) int64 {
 }
 
 // save asks for a snapshot when enough was applied since the last one, and for haste when one that
-// is being written is waited for, by a member or by a resync of this replica (see tickResync), or is
-// still not there when half of the distance to the next is covered: the log must not grow because
-// somebody takes his time.
+// is being written is waited for, by a member or by a resync of this replica (see tickResync); is
+// of no use any more, and holds on to a state that was replaced; or is still not there when half of
+// the distance to the next is covered: the log must not grow because somebody takes his time.
 func (g *group) save(out *Effects) {
 	s := &g.saving
 	switch {
 	case s.at != 0 && s.written == nil:
-		if s.wanted || s.trusted || !g.sound() || g.covered(turn{1, 2}) {
+		overtaken := s.at < g.raft.Snapshot().Index
+		if s.wanted || s.trusted || !g.sound() || overtaken || g.covered(turn{1, 2}) {
 			out.Hurry = append(out.Hurry, g.id)
 		}
 	case s.at == 0 && !s.wanted:

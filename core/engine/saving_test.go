@@ -119,9 +119,17 @@ func TestSlowSnapshotIsHurried(t *testing.T) {
 }
 
 // TestSnapshotThatIsWaitedForIsHurried: a member asks for one while another is being written, or
-// asked for the very one, or this replica cannot be given another state before it is written.
+// asked for the very one; or this replica cannot be given another state before it is written, or
+// has been given one.
 func TestSnapshotThatIsWaitedForIsHurried(t *testing.T) {
+	overtake := func(g *group) {
+		meta := core.SnapshotMeta{Position: core.Position{Term: 1, Index: 2}, Membership: g.members()}
+		if err := g.raft.Snapshotted(meta, 0); err != nil {
+			t.Error(err)
+		}
+	}
 	for name, wait := range map[string]func(g *group){
+		"overtaken":  overtake,
 		"the next":   func(g *group) { g.saving.wanted = true },
 		"this one":   func(g *group) { g.saving.trusted = true },
 		"resync":     func(g *group) { g.resync.wanted = true },
@@ -132,7 +140,10 @@ func TestSnapshotThatIsWaitedForIsHurried(t *testing.T) {
 			d.until("leader", d.leads)
 			g := d.engine.byID[core.DefaultGroup]
 			g.saving.at = 1
-			d.step()
+			d.ask(notes{}, command(1, 8))
+			for range 3 {
+				d.step()
+			}
 			before := len(d.out.Hurry)
 			wait(g)
 			d.step()
