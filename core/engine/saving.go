@@ -63,10 +63,11 @@ func (g *group) save(out *Effects) {
 	}
 }
 
-// covered reports whether so much of the distance between two snapshots was applied.
+// covered reports whether so much of the distance between two snapshots was applied, and no less
+// than the newest one is worth.
 func (g *group) covered(t turn) bool {
 	c, bytes := g.config, g.sinceBytes
-	return bytes >= t.share(g.snapshotSize) &&
+	return bytes >= g.snapshotSize &&
 		(g.sinceEntries >= int(t.share(int64(c.SnapshotEntries))) || bytes >= t.share(c.SnapshotBytes))
 }
 

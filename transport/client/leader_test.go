@@ -110,8 +110,8 @@ func TestLeaderOutOfReachIsNotPreferred(t *testing.T) {
 	}
 }
 
-// TestSilentLeaderIsNotPreferred has a leader that this client hears no more from, be its API address
-// known or not: the one who forwards is asked, and without waiting for the leader each time.
+// TestSilentLeaderIsNotPreferred has a leader that this client hears no more from, be its API
+// address known or not: the one who forwards is asked, without waiting for the leader each time.
 func TestSilentLeaderIsNotPreferred(t *testing.T) {
 	for _, known := range []bool{true, false} {
 		for _, kind := range []core.RequestKind{core.RequestQuery, core.RequestCommand} {
