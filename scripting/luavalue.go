@@ -107,8 +107,9 @@ func (s *script) decodeMap(r *value.Reader, n, depth int) (lua.LValue, error) {
 		if t.RawGet(key) != lua.LNil || null[key] {
 			return nil, fmt.Errorf("%w: a key comes twice", value.ErrInvalid)
 		}
-		if v == lua.LNil {
+		if v == lua.LNil { // and no array is filled up to it, which each takeGap would go back over
 			null = noted(null, key)
+			continue
 		}
 		t.RawSet(key, v)
 	}
