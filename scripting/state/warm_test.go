@@ -3,6 +3,7 @@ package state
 import (
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"testing"
 )
 
@@ -80,4 +81,61 @@ func TestPutIsSetAndCommit(t *testing.T) {
 		checkForgotten(t, s)
 		checkWritten(t, s, now)
 	}
+}
+
+// TestPutBesideReaders puts, over what is there and beside it, while readers demand of every view
+// that it shows what its twin does: for the race detector, above all.
+func TestPutBesideReaders(t *testing.T) {
+	type watch struct {
+		v    *View
+		then twin
+	}
+	draw := func(rng *rand.Rand, sought []Sought) {
+		for i := range sought {
+			sought[i] = Sought{Number: rng.IntN(2), Key: StringKey(nil, fmt.Sprint(rng.IntN(2000)))}
+		}
+	}
+	views := make(chan watch)
+	var readers sync.WaitGroup
+	for n := range uint64(2) {
+		readers.Go(func() {
+			rng, sought := rand.New(rand.NewPCG(n, 6)), make([]Sought, MaxWarm)
+			for w := range views {
+				for range 8 {
+					draw(rng, sought)
+					w.v.GetAll(sought)
+					for i := range sought {
+						q := &sought[i]
+						if want := w.then[q.Number][string(q.Key)]; q.Val != want {
+							t.Errorf("%q is %q, want %q", q.Key, q.Val, want)
+						}
+					}
+					w.then.compare(t, w.v, rng)
+				}
+				w.v.Release()
+			}
+		})
+	}
+	rng, sought := rand.New(rand.NewPCG(1, 7)), make([]Sought, MaxWarm)
+	s, now := New([]string{"a", "b"}), newTwin()
+	for n := range 400 {
+		draw(rng, sought)
+		s.Warm(sought)
+		if n%8 == 0 {
+			views <- watch{s.View(), now.clone()}
+		}
+		for i := range sought {
+			q, val := &sought[i], randomValue(rng)
+			if now.set(q.Number, string(q.Key), val); val != "" {
+				s.Put(q, []byte(val))
+			} else {
+				s.SetSought(q, nil)
+				s.Commit()
+			}
+		}
+	}
+	close(views)
+	readers.Wait()
+	checkForgotten(t, s)
+	checkWritten(t, s, now)
 }
