@@ -65,7 +65,8 @@ var (
 )
 
 // New judges a script, loads it, and returns a Machine that runs it from the start, with fresh
-// collections. Every refusal is a *ScriptError.
+// collections. Every refusal is a *ScriptError. The entries that it is given have to be of this
+// sandbox.Version, as the log does not say which they are of: that of NewEmpty does.
 func New(src Source, c Config) (*Machine, error) {
 	m := bare(src, c)
 	first, s, err := engage(src, m.config.Readers)
