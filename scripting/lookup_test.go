@@ -43,20 +43,26 @@ func TestLookupsAreFound(t *testing.T) {
 	}
 }
 
+// mixed are keys and values of every kind and size, right and wrong.
+func mixed() (keys, values []any) {
+	for _, n := range []int{31, 32, 40, 255, 256, 300, maxLookup, value.MaxKey + 1, 20_000} {
+		keys, values = append(keys, strings.Repeat("k", n)), append(values, strings.Repeat("v", n))
+	}
+	for _, v := range []any{
+		nil, true, false, 0, 7, -1, 1.5, 1 << 40, "", "a", "absent", "\xff\x00", []any{}, []any{1, "x"},
+		map[string]any{"a": 1},
+	} {
+		keys, values = append(keys, v), append(values, v)
+	}
+	return keys, values
+}
+
 // TestLookupsAreQueries compares views, which look up, with the machine, which interprets: for keys
 // and values of every kind and size, calls that do not fit and bytes that are no calls, one by one
 // and many together, while the state goes on.
 func TestLookupsAreQueries(t *testing.T) {
 	m, random := lookMachine(t), rand.New(rand.NewPCG(1, 2))
-	values := []any{
-		"", "x", strings.Repeat("v", 31), strings.Repeat("v", 32), strings.Repeat("v", 255),
-		strings.Repeat("v", 256), strings.Repeat("v", maxLookup), strings.Repeat("v", 20_000),
-		"\xff\x00", 0, -1, 1.5, 1 << 40, true, false, []any{1, "x"}, map[string]any{"a": 1}, []any{},
-	}
-	keys := []any{
-		"a", "", 7, 1.5, nil, true, "absent", strings.Repeat("k", 40), strings.Repeat("k", 255),
-		strings.Repeat("k", 300), strings.Repeat("k", value.MaxKey+1), []any{1},
-	}
+	keys, values := mixed()
 	names := []string{"get", "get", "get", "from", "has", "first", "cut", "nothing"}
 	query := func() []byte {
 		args := []any{keys[random.IntN(len(keys))], 1, 2}

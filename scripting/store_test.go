@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
-	"strings"
 	"testing"
 
 	"github.com/tidelock-raft/tidelock/core"
-	"github.com/tidelock-raft/tidelock/scripting/value"
 )
 
 // stored has commands that are stores, and others that nearly are.
@@ -78,15 +76,7 @@ func TestStoresAreFound(t *testing.T) {
 func TestStoresAreCommands(t *testing.T) {
 	fast, slow, random := storeMachine(t), storeMachine(t), rand.New(rand.NewPCG(1, 2))
 	clear(slow.writer.stores)
-	values := []any{
-		"", "x", strings.Repeat("v", 31), strings.Repeat("v", 32), strings.Repeat("v", 255),
-		strings.Repeat("v", 256), strings.Repeat("v", maxLookup), strings.Repeat("v", 20_000),
-		"\xff\x00", 0, 1.5, true, nil, []any{1, "x"}, map[string]any{"a": 1},
-	}
-	keys := []any{
-		"a", "", 7, nil, true, strings.Repeat("k", 31), strings.Repeat("k", 40),
-		strings.Repeat("k", 255), strings.Repeat("k", 300), strings.Repeat("k", value.MaxKey+1),
-	}
+	keys, values := mixed()
 	names := []string{
 		"put", "put", "quiet", "count", "guarded", "inside", "twice", "back", "yes", "nothing",
 	}
