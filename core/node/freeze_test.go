@@ -66,7 +66,7 @@ func TestFrozenStateIsThatOfItsIndex(t *testing.T) {
 			}
 		}
 		if !slices.Equal(j.commands, want) || f.Meta.Membership.String() != "voters=1,2,3" ||
-			f.Meta.Term == 0 || f.Meta.Index > 1 && f.Meta.Time == 0 {
+			f.Meta.Index > 0 && f.Meta.Term == 0 || f.Meta.Index > 1 && f.Meta.Time == 0 {
 			t.Fatalf("%+v: got %d commands, want %d", f.Meta, len(j.commands), len(want))
 		}
 	}

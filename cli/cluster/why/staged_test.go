@@ -161,10 +161,10 @@ func TestLearnerIsNotPromoted(t *testing.T) {
 		_, err := s.dial().Do(t.Context(), request)
 		return err == nil
 	})
-	f := s.found("not_promoted", "raft-node --id 4 --join 1=127.0.0.1:", 4)
-	if !strings.Contains(strings.Join(f.Evidence, "\n"), "refused") {
-		t.Errorf("got %q", f.Evidence)
-	}
+	e2e.Eventually(t, "why it does not come", func() bool {
+		f := s.found("not_promoted", "raft-node --id 4 --join 1=127.0.0.1:", 4)
+		return strings.Contains(strings.Join(f.Evidence, "\n"), "refused")
+	})
 }
 
 func TestScriptMismatch(t *testing.T) {
