@@ -33,6 +33,7 @@ var kept = []struct {
 	{1241, "the same"}, {1246, "the same"},
 	{101166, "the simulator took away the newest file of a log"},
 	{2001349, "the simulator took a leader that only spoke for one who would stay"},
+	{500191, "a check took a leader that stepped down as it counted for a follower"},
 	{1223, "not recorded"}, {1000096, "not recorded"}, {1000430, "not recorded"},
 	{1000456, "not recorded"},
 }
