@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"syscall"
 
 	"github.com/tidelock-raft/tidelock/core"
 )
@@ -47,7 +48,8 @@ func NewNetwork() *Network {
 	}
 }
 
-// Join adds a node. An error means that the configuration is incomplete or the address is taken.
+// Join adds a node. An error means that the configuration is incomplete or, syscall.EADDRINUSE as
+// with other transports, the address is taken.
 func (n *Network) Join(c Config, inbox core.Inbox) (*Transport, error) {
 	if c.Node == 0 || c.Cluster == 0 || c.Addr == "" {
 		return nil, errors.New("memory: Config lacks Node, Cluster or Addr")
@@ -61,7 +63,7 @@ func (n *Network) Join(c Config, inbox core.Inbox) (*Transport, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.nodes[c.Addr] != nil {
-		return nil, fmt.Errorf("memory: address %q is taken", c.Addr)
+		return nil, fmt.Errorf("memory: %q: %w", c.Addr, syscall.EADDRINUSE)
 	}
 	n.nodes[c.Addr] = t
 	go t.run() // ended by Close

@@ -1,8 +1,10 @@
 package memory_test
 
 import (
+	"errors"
 	"fmt"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 
@@ -104,8 +106,9 @@ func TestLossFollowsItsProbabilityAndSeed(t *testing.T) {
 func TestAddressIsTakenOnce(t *testing.T) {
 	network := memory.NewNetwork()
 	a, _, _, _ := pair(t, network)
-	if _, err := network.Join(memory.Config{Node: 3, Cluster: 1, Addr: "a"}, nil); err == nil {
-		t.Fatal("an address was given to two nodes")
+	_, err := network.Join(memory.Config{Node: 3, Cluster: 1, Addr: "a"}, nil)
+	if !errors.Is(err, syscall.EADDRINUSE) {
+		t.Fatalf("one address for two nodes: got %v, want EADDRINUSE", err)
 	}
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
