@@ -68,8 +68,9 @@ var consensus = []Mutant{
 		New: "hi := r.commit",
 	}, {
 		Name: "reads do not ask whether the leader still leads", File: "core/raft/reads.go",
-		Old: "r.round, r.commit\n\tr.confirmReads()\n",
-		New: "r.round, r.commit\n\tr.answerReads(q.index)\n",
+		Old:  "r.round, r.commit\n\tr.confirmReads()\n",
+		New:  "r.round, r.commit\n\tr.answerReads(q.index)\n",
+		Test: "TestTranscripts/ReadQuorumExact", Package: "core/raft",
 	}, {
 		Name: "reads do not wait for the first commit of the term", File: "core/raft/reads.go",
 		Old: "if q.asked > 0 || q.waiting.Len() == 0 || r.commit < r.noop {",
