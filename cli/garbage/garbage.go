@@ -27,8 +27,8 @@ const (
 	step = 10
 )
 
-// Tend sees to it until stop is called, which brings back the runtime's default. It leaves alone
-// what the user has said by GOGC or GOMEMLIMIT.
+// Tend sees to it until stop is called, which brings back the setting from before. It leaves alone
+// what the user has said by GOGC or GOMEMLIMIT. It is for a program as a whole: once is enough.
 func Tend() (stop func()) {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return func() {}

@@ -128,7 +128,8 @@ func (r *recovery) print(w *strings.Builder, all []*recovered, took time.Duratio
   defaults.
 - *Longest write*: of %d writes a second by a fixed schedule, for %v; from the time when it was due.
   Then again, while each replica takes a snapshot: Tidelock's those that come by themselves, in turn
-  and written with rests, set to begin 4,000 writes one after the other; hashicorp/raft's and dragonboat's by request, the leader's first and then one after the
+  and written with rests, set to begin 4,000 writes one after the other, so that its figures are of
+  some 20 s; hashicorp/raft's and dragonboat's by request, the leader's first and then one after the
   other; etcd's a saved copy, likewise, beside those that it takes every 10,000 entries; Redis' by
   BGREWRITEAOF. The machines in Go copy a shard of their map when it is first written to.
 - *Restart*: a follower (Redis: the server) is killed and started, %d times: from the start of the

@@ -30,7 +30,8 @@ import (
 var Tidelock = System{
 	Name: "tidelock", Machine: "Lua",
 	Setup: "defaults: transport tcp, store wal, the Lua machine kv with its sandbox on, snapshots " +
-		"and digests as ever; over the network its own client on one connection, without sessions, " +
+		"and digests as ever, and raft-node's setting of the collector, where the others have Go's " +
+		"own; over the network its own client on one connection, without sessions, " +
 		"which no other system has",
 	Open: openTidelock,
 	Serve: func(n Node, listen string) (Server, error) {
