@@ -13,7 +13,6 @@ import (
 // be sent and written together without copying.
 const (
 	minChunkEntries = 8
-	chunkEntries    = 512
 	maxChunkEntries = 4096
 	chunkBytes      = 1 << 20
 )
@@ -177,8 +176,9 @@ func fit(entries []core.Entry) (n, bytes int) {
 	return n, bytes
 }
 
-// tail returns a chunk with room for n more entries: the last one, or a new one that is twice as
-// large, so that a group that is hardly used stays small.
+// tail returns a chunk with room for n more entries: the last one, or a new one. That is twice as
+// large, unless the last one was full by its bytes: so a group that is hardly used stays small, and
+// with many writers few ranges that are sent or written have to be joined from several chunks.
 func (j *journal) tail(n, bytes int) *chunk {
 	size := minChunkEntries
 	if k := len(j.chunks); k > 0 {
@@ -186,7 +186,11 @@ func (j *journal) tail(n, bytes int) *chunk {
 		if len(c.entries)+n <= cap(c.entries) && c.bytes+bytes <= chunkBytes {
 			return c
 		}
-		size = min(chunkEntries, max(size, 2*cap(c.entries)))
+		size = max(size, len(c.entries)+n)
+		if c.bytes+bytes <= chunkBytes {
+			size = max(size, 2*cap(c.entries))
+		}
+		size = min(maxChunkEntries, size)
 	}
 	j.chunks = append(j.chunks, chunk{entries: make([]core.Entry, 0, max(n, size))})
 	return &j.chunks[len(j.chunks)-1]
