@@ -113,8 +113,8 @@ func (c *Cluster) Client(t *testing.T, words ...string) Outcome {
 // ClientWithInput is Client with text on standard input.
 func (c *Cluster) ClientWithInput(t *testing.T, input string, words ...string) Outcome {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), filepath.Join(c.programs.dir, "raft-client"),
-		append(words, "--endpoints", c.Endpoints())...)
+	command := patient(exec.CommandContext(t.Context(), filepath.Join(c.programs.dir, "raft-client"),
+		append(words, "--endpoints", c.Endpoints())...))
 	var out, text bytes.Buffer
 	command.Stdin, command.Stdout, command.Stderr = strings.NewReader(input), &out, &text
 	var failed *exec.ExitError
@@ -150,6 +150,16 @@ func (c *Cluster) Status(t *testing.T) map[core.NodeID]core.GroupStatus {
 		}
 	}
 	return found
+}
+
+// State waits until a node says how its group is.
+func (c *Cluster) State(t *testing.T, id core.NodeID) (g core.GroupStatus) {
+	t.Helper()
+	Eventually(t, fmt.Sprintf("node %d to answer", id), func() (ok bool) {
+		g, ok = c.Status(t)[id]
+		return ok
+	})
+	return g
 }
 
 // Leader waits until a node leads that the majority of all nodes follows, and returns its id. The

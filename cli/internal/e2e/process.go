@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
@@ -19,6 +20,13 @@ import (
 
 // Patience is how long everything here waits at most.
 const Patience = 60 * time.Second
+
+// patient has a program wait for an answer, unless its flags say how long: what is asked for comes,
+// however busy the machine is.
+func patient(command *exec.Cmd) *exec.Cmd {
+	command.Env = append(os.Environ(), fmt.Sprint("RAFT_TIMEOUT=", Patience/2))
+	return command
+}
 
 // pause is the time between two looks at something that is waited for.
 const pause = 10 * time.Millisecond
@@ -67,7 +75,8 @@ func (o *output) String() string {
 func (p *Programs) Start(t *testing.T, dir, program string, args ...string) *Process {
 	t.Helper()
 	process := &Process{
-		command: exec.Command(filepath.Join(p.dir, program), args...), ended: make(chan struct{}),
+		command: patient(exec.Command(filepath.Join(p.dir, program), args...)),
+		ended:   make(chan struct{}),
 	}
 	process.command.Dir = dir
 	process.command.Stdout, process.command.Stderr = &process.output, &process.output

@@ -21,6 +21,10 @@ import (
 // maxScripts is how many scripts run at the same time.
 const maxScripts = 2
 
+// steady is how long nodes of scripts wait for a leader: so long that nobody else comes to lead, of
+// whom the scripts tell, because the machine is busy.
+const steady = "3s"
+
 // TestScripts runs the scripts of testdata/script: what each command prints, as text and as JSON,
 // and how it ends. Beside what testscript has there are these words:
 //
@@ -101,7 +105,7 @@ type scripted struct {
 func (s *scripted) start(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.Atoi(args[0])
 	ts.Check(err)
-	s.cluster = programs.Cluster(s.t, n, args[1:]...)
+	s.cluster = programs.Cluster(s.t, n, append([]string{"--election", steady}, args[1:]...)...)
 	ts.Setenv("RAFT_ENDPOINTS", s.cluster.Endpoints())
 	ts.Setenv("DATA", s.cluster.Dir)
 	s.leader(ts, false, nil)
@@ -164,8 +168,8 @@ func (s *scripted) poll(
 	pattern, err := regexp.Compile("(?m)" + wanted)
 	ts.Check(err)
 	Eventually(s.t, wanted, func() bool {
-		command := exec.Command(filepath.Join(programs.dir, program), args...)
-		command.Env = append(os.Environ(), "RAFT_ENDPOINTS="+ts.Getenv("RAFT_ENDPOINTS"))
+		command := patient(exec.Command(filepath.Join(programs.dir, program), args...))
+		command.Env = append(command.Env, "RAFT_ENDPOINTS="+ts.Getenv("RAFT_ENDPOINTS"))
 		output, err = command.Output()
 		codeOf(ts, err)
 		return pattern.Match(output)

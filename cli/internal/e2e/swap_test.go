@@ -117,15 +117,7 @@ func (c *Cluster) roll(t *testing.T, n *Node, flags ...string) {
 // patient has clients wait for as long as anything here.
 func (y *tally) patient(t *testing.T) {
 	t.Helper()
-	config := client.Config{Timeout: Patience}
-	for _, n := range y.cluster.Nodes() {
-		config.Endpoints = append(config.Endpoints, n.API)
-	}
-	var err error
-	if y.client, err = client.New(config); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = y.client.Close() })
+	y.client = y.cluster.connect(t, client.Config{})
 }
 
 // longest returns for how long nothing was acknowledged, since it was last asked.
@@ -147,7 +139,7 @@ func (y *tally) more(t *testing.T, numbers int) {
 // follows waits until a node has caught up with a leader.
 func (c *Cluster) follows(t *testing.T, n *Node) {
 	t.Helper()
-	before := c.Status(t)[c.Leader(t)].CommitIndex
+	before := c.State(t, c.Leader(t)).CommitIndex
 	Eventually(t, "the node to follow", func() bool {
 		return c.Status(t)[n.ID].AppliedIndex >= before
 	})

@@ -133,7 +133,9 @@ func (y *tally) page(t *testing.T, n *Node, lo int64) []any {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reply, err := y.client.Do(context.Background(), client.Request{
+	ctx, cancel := context.WithTimeout(t.Context(), Patience)
+	defer cancel()
+	reply, err := y.client.Do(ctx, client.Request{
 		Kind: core.RequestQuery, Level: core.Stale, Data: data, Target: n.API, Local: true,
 	})
 	if err != nil {

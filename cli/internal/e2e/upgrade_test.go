@@ -42,7 +42,7 @@ func tally2(t *testing.T, first string) string {
 func TestScriptIsUpgradedUnderLoad(t *testing.T) {
 	first := tallyScript(t)
 	c := programs.Cluster(t, 3, "--script", first)
-	leader := c.Node(c.Leader(t))
+	c.Leader(t)
 	second := writeScript(t, c.Dir, "tally2.lua", tally2(t, first))
 	broken := writeScript(t, c.Dir, "broken.lua", strings.Replace(tally2(t, first),
 		"total:set(tally:len())", "total:set(1) error('not today')", 1))
@@ -66,11 +66,12 @@ func TestScriptIsUpgradedUnderLoad(t *testing.T) {
 	c.Client(t, "script", "push", second).Want(t, exit.OK, "OK version=2 hash=")
 	stop()
 	c.Settled(t, 3)
-	for id, g := range c.Status(t) {
-		if want := c.Status(t)[leader.ID].Machine; g.Machine != want || !strings.Contains(want, "v2") {
-			t.Errorf("node %d runs %s, want %s", id, g.Machine, want)
+	want := c.State(t, 1).Machine
+	for _, n := range c.Nodes() {
+		if got := c.State(t, n.ID).Machine; got != want || !strings.Contains(want, "v2") {
+			t.Errorf("node %d runs %s, want %s", n.ID, got, want)
 		}
-		y.check(t, c.Node(id))
+		y.check(t, n)
 	}
 }
 

@@ -16,7 +16,8 @@ import (
 // tool runs tidelock to its end.
 func (c *Cluster) tool(t *testing.T, words ...string) Outcome {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), filepath.Join(c.programs.dir, "tidelock"), words...)
+	command := patient(
+		exec.CommandContext(t.Context(), filepath.Join(c.programs.dir, "tidelock"), words...))
 	output, err := command.CombinedOutput()
 	if command.ProcessState == nil {
 		t.Fatal(err)
@@ -67,7 +68,7 @@ func TestTwoOfThreeLostForGood(t *testing.T) {
 	c.why(t, "error no_quorum: no quorum: 1 of 3 voters")
 	Eventually(t, "the survivor to know no leader", func() bool { return c.Status(t)[1].Leader == 0 })
 	c.tool(t, append(recovering, "--plan")...).Want(t, exit.Usage, "is in use: stop the node first")
-	c.Client(t, "cluster", "health", "--timeout", "1s").Want(t, exit.Unhealthy, `"error":"unhealthy"`)
+	c.Client(t, "cluster", "health", "--timeout", "3s").Want(t, exit.Unhealthy, `"error":"unhealthy"`)
 	c.Node(1).Signal(t, syscall.SIGTERM)
 	c.Node(1).Wait(t)
 
@@ -146,6 +147,8 @@ func TestThreeOfFiveLostForGood(t *testing.T) {
 	c.Settled(t, 2)
 	c.Client(t, "get", "x").Want(t, exit.OK, "2\n")
 	c.Client(t, "put", "x", "3").Want(t, exit.OK, "OK")
-	o = c.Client(t, "cluster", "status", "--timeout", "2s")
-	o.Want(t, exit.OK, "2 voters, tolerates 0 failures\n")
+	Eventually(t, "a cluster of the survivors", func() bool {
+		o := c.Client(t, "cluster", "status", "--timeout", "2s")
+		return o.Code == exit.OK && strings.HasPrefix(o.Out, "2 voters, tolerates 0 failures\n")
+	})
 }
