@@ -69,11 +69,21 @@ func (n *Node) flags() []string {
 }
 
 // Restart starts a node that has ended, with its flags and others behind them, and waits until it
-// serves clients.
+// serves clients. While somebody dials from a port that the node is to have, it is started again.
 func (n *Node) Restart(t *testing.T, flags ...string) {
 	t.Helper()
 	n.Process = n.Launch(t, flags...)
-	n.WaitFor(t, "node is running")
+	Eventually(t, fmt.Sprintf("node %d to run", n.ID), func() bool {
+		select {
+		case <-n.ended:
+			if !strings.Contains(n.Output(), "address already in use") {
+				t.Fatalf("node %d has ended with code %d", n.ID, n.Wait(t))
+			}
+			n.Process = n.Launch(t, flags...)
+		default:
+		}
+		return strings.Contains(n.Output(), "node is running")
+	})
 }
 
 // Launch is Restart without the waiting: for nodes that are not expected to come up.

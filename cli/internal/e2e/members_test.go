@@ -22,7 +22,11 @@ func (c *Cluster) Join(t *testing.T, words ...string) *Node {
 		Addr: fmt.Sprintf("127.0.0.1:%d", ports[0]), API: fmt.Sprintf("127.0.0.1:%d", ports[1]),
 	}
 	words = append([]string{"cluster", "add", fmt.Sprint(id), n.Addr, "--output", "json"}, words...)
-	o := c.Client(t, words...)
+	var o Outcome
+	Eventually(t, "the change before to be over", func() bool { // its end is seen before it is sure
+		o = c.Client(t, words...)
+		return !strings.Contains(o.Out, `"error":"pending"`)
+	})
 	o.Want(t, exit.OK, `"start":"raft-node --id `+fmt.Sprint(id))
 	var added struct{ Start string }
 	if err := json.Unmarshal([]byte(o.Out), &added); err != nil || added.Start == "" {
