@@ -36,8 +36,8 @@ func (a *call) begin() bool {
 }
 
 // settled hears what became of the first attempt.
-func (a *call) settled() {
-	reply, final, err := a.client.judge(&a.task, a.endpoint, &a.first)
+func (a *call) settled(r *wire.Reply) {
+	reply, final, err := a.client.judge(&a.task, a.endpoint, &a.first, r)
 	if final {
 		a.end(a.client.conclude(&a.task, reply, err))
 		return

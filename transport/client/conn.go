@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"math"
 	"net"
 	"runtime"
@@ -43,23 +42,27 @@ var (
 // conn is a connection that carries many exchanges at once.
 //
 // Invariants, under mu:
-//  1. An exchange is in waiting[head:], not sent yet, or in pending, sent, until it is settled.
-//  2. pending has at most welcome.Window exchanges, by id, and no id is used twice.
-//  3. Once err is set, both are empty and remain so.
-//  4. timer is set to wake, and no exchange's deadline is before it; zero: there is no exchange.
+//  1. An exchange is in waiting[head:], without an id, or in flight, until it is settled.
+//  2. flight has at most welcome.Window exchanges. No id is used twice.
+//  3. out has the frames of those in flight whose ids are above taken, in order: the writer has not
+//     taken them, and they were certainly not sent.
+//  4. Exchanges wait only while flight or out has no room.
+//  5. Once err is set, all of these are empty and remain so.
+//  6. timer is set to wake, and no exchange's deadline is before it; zero: there is no exchange.
 type conn struct {
 	link    net.Conn
 	address string
 	welcome wire.Welcome
 
 	mu      sync.Mutex
-	work    sync.Cond // for the writer: waiting has grown, pending has shrunk, or err is set
+	work    sync.Cond // for the writer: out has grown, or err is set
 	waiting []*exchange
 	head    int
-	pending map[uint64]*exchange
+	flight  flight
+	out     []byte
+	taken   uint64
 	timer   *time.Timer // runs expire
 	wake    time.Time
-	lastID  uint64
 	parted  bool // the server has said its last word
 	err     error
 	dead    atomic.Bool // err is set, for those who only look
@@ -80,9 +83,7 @@ func dial(ctx context.Context, config *Config, address string) (*conn, error) {
 }
 
 func newConn(link net.Conn, address string, welcome wire.Welcome) *conn {
-	c := &conn{
-		link: link, address: address, welcome: welcome, pending: make(map[uint64]*exchange),
-	}
+	c := &conn{link: link, address: address, welcome: welcome}
 	c.work.L = &c.mu
 	c.timer = time.AfterFunc(time.Hour, c.expire) // ends at once
 	c.timer.Stop()
@@ -128,34 +129,90 @@ func (c *conn) start(x *exchange, deadline time.Time) error {
 		return c.err
 	}
 	x.conn, x.deadline = c, deadline
-	c.waiting = append(c.waiting, x)
+	if c.head == len(c.waiting) && c.room() {
+		c.launch(x)
+		c.work.Signal()
+	} else {
+		c.waiting = append(c.waiting, x)
+	}
 	if c.wake.IsZero() || deadline.Before(c.wake) {
 		c.wake = deadline
 		c.timer.Reset(time.Until(deadline))
 	}
-	c.work.Signal()
 	return nil
 }
 
 // alive reports whether exchanges can be started.
 func (c *conn) alive() bool { return !c.dead.Load() }
 
+// room reports whether one more exchange may be in flight, and its frame in out.
+func (c *conn) room() bool {
+	window := int(min(c.welcome.Window, math.MaxInt32)) // int may have 32 bits
+	return c.flight.count < window && len(c.out) < batchBytes
+}
+
+// launch has an exchange be in flight. Its data is encoded where it was made, and not by the writer,
+// who would have to fetch it from another processor.
+func (c *conn) launch(x *exchange) {
+	c.flight.add(x)
+	c.out = x.request.AppendFrame(c.out)
+}
+
+// fill launches what waits, as far as there is room.
+func (c *conn) fill() {
+	for c.head < len(c.waiting) && c.room() {
+		c.launch(c.waiting[c.head])
+		c.waiting[c.head] = nil
+		c.head++
+	}
+	if 2*c.head >= len(c.waiting) { // so what was taken never outgrows the rest
+		c.waiting, c.head = slices.Delete(c.waiting, 0, c.head), 0
+	}
+	if len(c.out) > 0 {
+		c.work.Signal()
+	}
+}
+
+// drop settles an exchange in flight without a reply, and reports whether its frame is still in out.
+func (c *conn) drop(x *exchange, err error) (unsent bool) {
+	x.settled, x.err = true, err
+	c.flight.remove(x)
+	if unsent = x.request.ID > c.taken; unsent {
+		x.request.ID = 0
+	}
+	return unsent
+}
+
+// withdraw takes the frames of exchanges that were dropped out of out.
+func (c *conn) withdraw() {
+	c.out = c.out[:0]
+	for id := c.taken + 1; id <= c.flight.last; id++ {
+		if x := c.flight.find(id); x != nil {
+			c.out = x.request.AppendFrame(c.out)
+		}
+	}
+}
+
 // cancel settles an exchange that is not settled yet. If it was not sent, it never will be.
 func (c *conn) cancel(x *exchange, err error) {
 	c.mu.Lock()
 	settled := x.settled
-	if !settled {
+	switch {
+	case settled:
+	case x.request.ID == 0:
 		x.settled, x.err = true, err
-		if _, sent := c.pending[x.request.ID]; sent {
-			delete(c.pending, x.request.ID)
-			c.work.Signal()
-		} else if i := slices.Index(c.waiting[c.head:], x); i >= 0 {
+		if i := slices.Index(c.waiting[c.head:], x); i >= 0 {
 			c.waiting = slices.Delete(c.waiting, c.head+i, c.head+i+1)
 		}
+	case c.drop(x, err):
+		c.withdraw()
+	}
+	if !settled {
+		c.fill()
 	}
 	c.mu.Unlock()
 	if !settled {
-		x.finish()
+		x.finish(nil)
 	}
 }
 
@@ -163,7 +220,7 @@ func (c *conn) cancel(x *exchange, err error) {
 // request next to nothing: as a rule it is answered before any deadline comes.
 func (c *conn) expire() {
 	c.mu.Lock()
-	now, late := time.Now(), []*exchange(nil)
+	now, late, unsent := time.Now(), []*exchange(nil), false
 	c.wake = time.Time{}
 	overdue := func(x *exchange) bool {
 		if x.deadline.After(now) {
@@ -178,22 +235,29 @@ func (c *conn) expire() {
 	}
 	left := slices.DeleteFunc(c.waiting[c.head:], overdue)
 	c.waiting = c.waiting[:c.head+len(left)]
-	maps.DeleteFunc(c.pending, func(_ uint64, x *exchange) bool { return overdue(x) })
+	for _, x := range c.flight.slots {
+		if x != nil && overdue(x) {
+			unsent = c.drop(x, errExpired) || unsent
+		}
+	}
+	if unsent {
+		c.withdraw()
+	}
 	if !c.wake.IsZero() {
 		c.timer.Reset(max(c.wake.Sub(now), grain))
 	}
-	c.work.Signal()
+	c.fill()
 	c.mu.Unlock()
 	for _, x := range late {
-		x.finish()
+		x.finish(nil)
 	}
 }
 
-// write sends what is waiting, as much at once as the window and batchBytes allow.
+// write sends what is in out, again and again.
 func (c *conn) write() {
 	var buf []byte
 	for {
-		if buf = c.collect(buf[:0]); len(buf) == 0 {
+		if buf = c.collect(buf); len(buf) == 0 {
 			return
 		}
 		_ = c.link.SetWriteDeadline(time.Now().Add(writeTimeout))
@@ -207,46 +271,32 @@ func (c *conn) write() {
 	}
 }
 
-// collect waits for exchanges and encodes them; nothing once the connection has failed.
-func (c *conn) collect(buf []byte) []byte {
+// collect waits for frames and takes them; spare becomes the next buffer for them. It returns nothing
+// once the connection has failed.
+func (c *conn) collect(spare []byte) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.err == nil && c.sendable() == 0 {
-		for c.err == nil && c.sendable() == 0 {
+	for c.err == nil && len(c.out) == 0 {
+		for c.err == nil && len(c.out) == 0 {
 			c.work.Wait()
 		}
-		c.linger() // what waits can be cancelled meanwhile
+		c.linger() // what is in out can be cancelled meanwhile
 	}
-	for c.sendable() > 0 && len(buf) < batchBytes {
-		x := c.waiting[c.head]
-		c.waiting[c.head] = nil
-		c.head++
-		c.lastID++
-		x.request.ID = c.lastID
-		c.pending[c.lastID] = x
-		buf = x.request.AppendFrame(buf)
-	}
-	if 2*c.head >= len(c.waiting) { // so what was taken never outgrows the rest
-		c.waiting, c.head = slices.Delete(c.waiting, 0, c.head), 0
-	}
+	buf := c.out
+	c.out, c.taken = spare[:0], c.flight.last
+	c.fill()
 	return buf
-}
-
-// sendable is how many exchanges wait for which there is room in the window.
-func (c *conn) sendable() int {
-	window := int(min(c.welcome.Window, math.MaxInt32)) // int may have 32 bits
-	return min(len(c.waiting)-c.head, window-len(c.pending))
 }
 
 // linger lets others run as long as more comes of it: one write for all costs far less, here and at
 // the other end.
 func (c *conn) linger() {
 	for n, idle := 0, 0; n < maxYields && idle < idleYields; n++ {
-		before := c.sendable()
+		before := c.flight.last
 		c.mu.Unlock()
 		runtime.Gosched()
 		c.mu.Lock()
-		if idle++; c.sendable() > before {
+		if idle++; c.flight.last > before {
 			idle = 0
 		}
 	}
@@ -256,15 +306,17 @@ func (c *conn) linger() {
 func (c *conn) read() {
 	frames := wire.NewReader(c.link, wire.MaxReplyBytes)
 	var replies [maxBurst]wire.Reply // they keep their strings: see Decode
-	var settled []*exchange
+	var settled [maxBurst]*exchange
 	for {
 		n, err := gather(frames, replies[:])
 		own(replies[:n])
-		settled = c.settle(replies[:n], settled[:0])
-		for _, x := range settled {
-			x.finish()
+		c.settle(replies[:n], settled[:])
+		for i, x := range settled[:n] {
+			if x != nil {
+				x.finish(&replies[i])
+			}
+			replies[i].Value, settled[i] = nil, nil
 		}
-		clear(settled)
 		if err == nil && replies[n-1].ID == 0 {
 			err = c.lastWord(&replies[n-1])
 		}
@@ -326,24 +378,21 @@ func (c *conn) lastWord(r *wire.Reply) error {
 	return fmt.Errorf("server hangs up: %s", r.Message)
 }
 
-// settle gives exchanges their replies, and appends them to settled. Nobody may be waiting for one
-// any more.
-func (c *conn) settle(replies []wire.Reply, settled []*exchange) []*exchange {
+// settle sets for each reply whose exchange it settles; nobody may be waiting for one any more.
+func (c *conn) settle(replies []wire.Reply, settled []*exchange) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := range replies {
-		r := &replies[i]
-		if x := c.pending[r.ID]; x != nil {
-			delete(c.pending, r.ID)
-			x.settled, x.reply = true, *r
-			settled = append(settled, x)
+		if id := replies[i].ID; id <= c.taken { // there is no reply to what was not sent
+			if x := c.flight.find(id); x != nil {
+				c.flight.remove(x)
+				x.settled, settled[i] = true, x
+			}
 		}
-		r.Value = nil
 	}
-	if len(settled) > 0 && c.head < len(c.waiting) {
-		c.work.Signal() // there is room in the window
+	if c.head < len(c.waiting) {
+		c.fill()
 	}
-	return settled
 }
 
 // fail ends the connection, and settles every exchange: those not sent, and after a server's last
@@ -357,13 +406,16 @@ func (c *conn) fail(err error) {
 	c.err = fmt.Errorf("connection to %s: %w", c.address, err)
 	c.dead.Store(true)
 	lost := c.waiting[c.head:]
-	for _, x := range c.pending {
+	for _, x := range c.flight.slots {
+		if x == nil {
+			continue
+		}
 		lost = append(lost, x)
-		if c.parted {
+		if c.parted || x.request.ID > c.taken {
 			x.request.ID = 0
 		}
 	}
-	c.waiting, c.head, c.pending = nil, 0, nil
+	c.waiting, c.head, c.flight, c.out = nil, 0, flight{}, nil
 	c.timer.Stop()
 	for _, x := range lost {
 		x.settled, x.err = true, c.err
@@ -372,6 +424,6 @@ func (c *conn) fail(err error) {
 	c.mu.Unlock()
 	_ = c.link.Close()
 	for _, x := range lost {
-		x.finish()
+		x.finish(nil)
 	}
 }

@@ -41,8 +41,9 @@ func TestEveryExchangeEndsAtItsDeadline(t *testing.T) {
 			}
 		}
 		waiting.Wait()
-		if len(c.waiting) != c.head || len(c.pending) > 0 || !c.wake.IsZero() {
-			t.Errorf("left: %d waiting, %d sent, wake %v", len(c.waiting)-c.head, len(c.pending), c.wake)
+		if len(c.waiting) != c.head || c.flight.count > 0 || len(c.out) > 0 || !c.wake.IsZero() {
+			t.Errorf("left: %d waiting, %d in flight, %d bytes to send, wake %v",
+				len(c.waiting)-c.head, c.flight.count, len(c.out), c.wake)
 		}
 		c.fail(errParted)
 	})
@@ -71,10 +72,10 @@ func TestWriterOutlivesCancelledExchanges(t *testing.T) {
 		if got := <-sent; got == 0 {
 			t.Fatalf("round %d: the writer returned with nothing", n)
 		}
-		for c.sendable() > 0 { // it sent the first, before that was cancelled
+		for len(c.out) > 0 { // it sent the first, before that was cancelled
 			c.collect(nil)
 		}
-		clear(c.pending)
+		c.flight.slots, c.flight.count = nil, 0
 	}
 }
 

@@ -169,7 +169,7 @@ func (c *Client) attempt(ctx context.Context, t *task) (Reply, bool, error) {
 	if err = c.converse(ctx, conn, x, c.until(t)); err != nil {
 		return Reply{}, errors.Is(err, core.ErrTooLarge), err
 	}
-	return c.judge(t, e, x)
+	return c.judge(t, e, x, x.reply)
 }
 
 // converse has the exchange settled; an error says that it was not begun.
@@ -189,7 +189,9 @@ func (c *Client) converse(
 }
 
 // judge says what an exchange came to, and whether that settles the matter.
-func (c *Client) judge(t *task, e *endpoint, x *exchange) (Reply, bool, error) {
+func (c *Client) judge(
+	t *task, e *endpoint, x *exchange, r *wire.Reply,
+) (Reply, bool, error) {
 	if x.err != nil {
 		if !errors.Is(x.err, context.Canceled) {
 			c.turn(t, e, "")
@@ -203,7 +205,6 @@ func (c *Client) judge(t *task, e *endpoint, x *exchange) (Reply, bool, error) {
 		}
 		return Reply{}, t.once(), t.lost(e, x.err)
 	}
-	r := &x.reply
 	reply := Reply{
 		Index: r.Index, Leader: r.Leader, Endpoint: e.address, Node: x.conn.welcome.Node,
 	}
