@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/tidelock-raft/tidelock/core"
@@ -52,6 +53,23 @@ type endpoints struct {
 	searches  uint64
 	leaders   map[core.GroupID]*endpoint
 	home      int // whom to ask when no leader is known
+	direct    atomic.Pointer[direct]
+}
+
+// direct is where requests of one group go, for those who do not want to wait for Client.mu: to its
+// leader. It is nil whenever leaders may have changed.
+type direct struct {
+	group    core.GroupID
+	endpoint *endpoint
+	conn     *conn // it may have failed
+}
+
+func (d *direct) alive() bool { return d != nil && d.conn.alive() }
+
+// serves reports whether a request goes that way.
+func (d *direct) serves(t *task) bool {
+	r := &t.request
+	return d.alive() && r.Group == d.group && r.Target == "" && r.Level != core.Stale
 }
 
 func (b *endpoints) init(addresses []string, random *rand.Rand) {
@@ -93,6 +111,7 @@ func (b *endpoints) forget() bool {
 	if oldest == nil {
 		return false
 	}
+	b.direct.Store(nil)
 	delete(b.byAddress, oldest.address)
 	maps.DeleteFunc(b.leaders, func(_ core.GroupID, e *endpoint) bool { return e == oldest })
 	home := b.rotation[b.home]
@@ -114,9 +133,13 @@ func (b *endpoints) addresses() []string {
 
 // leads remembers who leads a group.
 func (b *endpoints) leads(g core.GroupID, e *endpoint) {
+	if b.leaders[g] == e {
+		return
+	}
 	if len(b.leaders) >= maxLeaders && b.leaders[g] == nil {
 		clear(b.leaders)
 	}
+	b.direct.Store(nil)
 	b.leaders[g] = e
 }
 
@@ -135,6 +158,7 @@ func (b *endpoints) hint(g core.GroupID, address string) {
 // leave makes sure that someone else is asked next.
 func (b *endpoints) leave(g core.GroupID, e *endpoint) {
 	if b.leaders[g] == e {
+		b.direct.Store(nil)
 		delete(b.leaders, g)
 	}
 	if b.rotation[b.home] == e {
@@ -144,6 +168,9 @@ func (b *endpoints) leave(g core.GroupID, e *endpoint) {
 
 // pick chooses whom to ask, and returns the connection if there is a live one.
 func (c *Client) pick(t *task) (*endpoint, *conn, error) {
+	if d := c.book.direct.Load(); d.serves(t) {
+		return d.endpoint, d.conn, nil
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.isClosing {
@@ -158,15 +185,21 @@ func (c *Client) pick(t *task) (*endpoint, *conn, error) {
 	case e == nil || t.request.Level == core.Stale:
 		e = c.book.rotation[c.book.home]
 	}
-	if e.connected() {
-		return e, e.conn, nil
+	if !e.connected() {
+		return e, nil, nil
 	}
-	return e, nil, nil
+	if t.request.Target == "" && c.book.leaders[t.request.Group] == e && !c.book.direct.Load().alive() {
+		c.book.direct.Store(&direct{t.request.Group, e, e.conn})
+	}
+	return e, e.conn, nil
 }
 
 // learn takes note of what a reply says about the leader. A leader that this client cannot reach
 // itself is not preferred, as long as others forward to it.
 func (c *Client) learn(t *task, e *endpoint, node core.NodeID, r *wire.Reply) {
+	if d := c.book.direct.Load(); r.Leader == node && d.serves(t) && d.endpoint == e {
+		return // nothing that is new
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	group, known := t.request.Group, c.book.byAddress[r.API]

@@ -121,7 +121,10 @@ func (t tidelock) Leads() bool {
 // newCall begins a call of the Lua machine that so many more bytes follow.
 func newCall(name, key string, arguments, more int) []byte {
 	const heads = 1 + 3*5 // of the array and of three strings, at most
-	dst := make([]byte, 0, heads+len(name)+len(key)+more)
+	return appendCall(make([]byte, 0, heads+len(name)+len(key)+more), name, key, arguments)
+}
+
+func appendCall(dst []byte, name, key string, arguments int) []byte {
 	dst = value.AppendString(value.AppendArray(dst, 1+arguments), name)
 	return value.AppendString(dst, key)
 }
@@ -239,9 +242,34 @@ func (a *asked) Wait() error {
 // tidelockClient is a client of another process.
 type tidelockClient struct{ *client.Client }
 
+// told is a Future of a request to another process, with what the request is made in. Both are used
+// again once the outcome is told.
+type told struct {
+	settled chan error
+	data    []byte
+	done    func(client.Reply, error)
+}
+
+var tolds = sync.Pool{New: func() any {
+	t := &told{settled: make(chan error, 1)}
+	t.done = func(reply client.Reply, err error) {
+		t.settled <- outcome(core.Reply{Result: core.Result{Value: reply.Value}, Err: err})
+	}
+	return t
+}}
+
+// Wait implements Future.
+func (t *told) Wait() error {
+	err := <-t.settled
+	tolds.Put(t)
+	return err
+}
+
 // Put implements Target.
 func (c tidelockClient) Put(key string, v []byte) Future {
-	return c.ask(client.Request{Data: putCall(key, v)})
+	t := tolds.Get().(*told)
+	t.data = value.AppendString(appendCall(t.data[:0], "put", key, 2), v)
+	return c.ask(t, client.Request{Data: t.data})
 }
 
 // PutAll implements Target.
@@ -250,18 +278,17 @@ func (c tidelockClient) PutAll(b Batch) Future {
 	if err != nil {
 		return failed{err}
 	}
-	return c.ask(client.Request{Data: data})
+	return c.ask(tolds.Get().(*told), client.Request{Data: data})
 }
 
 // Get implements Target.
 func (c tidelockClient) Get(key string) Future {
-	return c.ask(client.Request{Kind: core.RequestQuery, Data: newCall("get", key, 1, 0)})
+	t := tolds.Get().(*told)
+	t.data = appendCall(t.data[:0], "get", key, 1)
+	return c.ask(t, client.Request{Kind: core.RequestQuery, Data: t.data})
 }
 
-func (c tidelockClient) ask(r client.Request) Future {
-	s := newSlot()
-	c.Go(context.Background(), r, func(reply client.Reply, err error) {
-		s.settled <- outcome(core.Reply{Result: core.Result{Value: reply.Value}, Err: err})
-	})
-	return s
+func (c tidelockClient) ask(t *told, r client.Request) Future {
+	c.Go(context.Background(), r, t.done)
+	return t
 }
