@@ -13,6 +13,7 @@ type reads struct {
 	own     int        // how many of waiting are this replica's own
 	asked   int        // how many of waiting, from the front, the question is about
 	number  uint64     // of the question: the leader's round, a follower's token
+	all     bool       // leader: all voters are asked, for those who are quick may not be enough
 	index   core.Index // leader: the commit index when the round began
 	age     int        // follower: ticks since the question left
 }
@@ -68,19 +69,34 @@ func (r *Raft) startRound() {
 		return
 	}
 	r.round++
+	q.all = r.voters.Votes(r.isQuick) != quorum.Won
 	q.asked, q.number, q.index = q.waiting.Len(), r.round, r.commit
 	r.confirmReads()
+}
+
+// isQuick tells of a voter whether a round of confirmation asks it first.
+func (r *Raft) isQuick(id core.NodeID) (quick, known bool) {
+	return id == r.c.ID || r.peer(id).quick, true
+}
+
+// asks reports whether the round that is out asks a follower. More than a quorum need not be asked:
+// those who made up the last one are, and the other voters if these have not answered by the next
+// tick, or when one of them is found to be out of reach.
+func (r *Raft) asks(p *peer) bool {
+	return p.sentRound < r.reads.round() && (p.quick || r.reads.all && r.voters.Has(p.id))
 }
 
 // confirmReads releases the reads of a round that a quorum has answered: this replica was still the
 // leader after they were asked (thesis §6.4).
 func (r *Raft) confirmReads() {
-	if r.reads.asked == 0 {
+	if r.reads.asked == 0 || r.confirmed() < r.reads.number {
 		return
 	}
-	if r.confirmed() >= r.reads.number {
-		r.answerReads(r.reads.index)
+	for i := range r.peers {
+		p := &r.peers[i]
+		p.quick = p.round >= r.reads.number && r.voters.Has(p.id)
 	}
+	r.answerReads(r.reads.index)
 }
 
 // Round returns the number of the newest round of this term in which a leader asked to be
@@ -173,11 +189,15 @@ func (r *Raft) readAnswered(m core.Message) {
 	}
 }
 
-// serveRead puts a follower's question among the leader's own.
+// serveRead puts a follower's question among the leader's own. Who asks is there to answer, and if
+// it has just started, being asked is how it comes to know what it missed.
 func (r *Raft) serveRead(m core.Message) {
 	if r.reads.waiting.Len() >= r.c.MaxReads {
 		r.refuseRead(m)
 		return
+	}
+	if p := r.peer(m.From); p != nil {
+		p.quick = true
 	}
 	r.reads.waiting.Push(read{token: m.Token, from: m.From})
 }

@@ -97,6 +97,7 @@ func (r *Raft) append(entries []core.Entry) {
 // better off looking for a leader that can commit. Heartbeats are due by the ticks since the start
 // and not since the election, so that all groups that a node leads send theirs at the same time.
 func (r *Raft) tickLeader() {
+	r.reads.all = true
 	if r.beat++; r.ticks == 0 {
 		r.beat = 0
 		r.round++
@@ -164,7 +165,7 @@ func (r *Raft) feed(p *peer) {
 			r.sendEntries(p, r.c.MaxMessageBytes)
 		}
 	}
-	asked := p.beat || p.sentRound < r.reads.round()
+	asked := p.beat || r.asks(p)
 	if asked || !r.Writing() && p.behind(r.commit) {
 		r.sendAppend(p, nil, asked)
 	}
@@ -315,7 +316,12 @@ func (r *Raft) advanceCommit() {
 
 // Unreachable tells that messages to a node were lost: what is in flight is not counted upon.
 func (r *Raft) Unreachable(id core.NodeID) {
-	if p := r.peer(id); p != nil && r.role == Leader && p.state == Replicating {
+	p := r.peer(id)
+	if p == nil || r.role != Leader {
+		return
+	}
+	r.reads.all = r.reads.all || p.quick
+	if p.quick = false; p.state == Replicating {
 		p.probe(p.match + 1)
 		p.waiting = true
 	}

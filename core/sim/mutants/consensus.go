@@ -72,6 +72,16 @@ var consensus = []Mutant{
 		New:  "r.round, r.commit\n\tr.answerReads(q.index)\n",
 		Test: "TestTranscripts/ReadQuorumExact", Package: "core/raft",
 	}, {
+		Name: "reads ask those who were quick even if they are no quorum", File: "core/raft/reads.go",
+		Old:  "q.all = r.voters.Votes(r.isQuick) != quorum.Won",
+		New:  "q.all = false",
+		Test: "TestTranscripts/ReadAsksFew", Package: "core/raft",
+	}, {
+		Name: "reads that are not answered ask nobody else", File: "core/raft/replicate.go",
+		Old:  "\tr.reads.all = true\n\tif r.beat",
+		New:  "\tif r.beat",
+		Test: "TestTranscripts/ReadAsksFew", Package: "core/raft",
+	}, {
 		Name: "reads do not wait for the first commit of the term", File: "core/raft/reads.go",
 		Old: "if q.asked > 0 || q.waiting.Len() == 0 || r.commit < r.noop {",
 		New: "if q.asked > 0 || q.waiting.Len() == 0 {",
