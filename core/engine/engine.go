@@ -104,7 +104,7 @@ func (e *Engine) Step(now core.Instant, in *Events, out *Effects) {
 	}
 	for _, s := range in.Served {
 		if g := e.touched(s.Group); g != nil {
-			g.serving -= s.Queries
+			g.served(&s)
 		}
 	}
 	e.snapshots(in)

@@ -21,6 +21,7 @@ type Events struct {
 func (e *Events) Reset() {
 	clear(e.Messages)
 	clear(e.Requests)
+	clear(e.Served)
 	clear(e.Noted)
 	*e = Events{
 		Messages: e.Messages[:0], Requests: e.Requests[:0], Applied: e.Applied[:0],
@@ -41,6 +42,7 @@ type Applied struct {
 type Served struct {
 	Group   core.GroupID
 	Queries int
+	Room    []core.Request // memory of queries that nobody uses any more, empty; nil: none
 }
 
 // Noted says which state a group's machine was in (Work.Note).

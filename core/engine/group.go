@@ -45,9 +45,10 @@ type group struct {
 
 	gathered      []core.Request // queries for the next question
 	gatheredBytes int
-	overdue       bool // they were there at the last tick
-	usual         int  // how many of them the newest question was about
-	serving       int  // queries that others gather behind: the machine has them
+	room          []core.Request // for those that gather next; nil: none
+	overdue       bool           // they were there at the last tick
+	usual         int            // how many of them the newest question was about
+	serving       int            // queries that others gather behind: the machine has them
 	asked         ring.Ring[read]
 	ready         []read
 

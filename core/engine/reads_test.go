@@ -78,7 +78,7 @@ func TestQueriesGatherBehindOthers(t *testing.T) {
 	if ask(7) != 0 || !d.engine.Asks() {
 		t.Fatal("a question was asked for fewer queries than the machine had yet to answer")
 	}
-	d.in.Served = []Served{{core.DefaultGroup, 5}}
+	d.in.Served = []Served{{Group: core.DefaultGroup, Queries: 5}}
 	if d.step(); len(d.take(core.MsgReadIndex)) != 1 {
 		t.Error("no question was asked when the machine had answered nearly all")
 	}

@@ -78,6 +78,8 @@ func (g *group) command(kind core.EntryKind, data []byte, wall int64, c Call) {
 const (
 	maxGathered      = 65_536
 	maxGatheredBytes = 64 << 20
+	// maxRoom is for how many of them memory is kept.
+	maxRoom = 4096
 )
 
 // query hands a query to the machine if it needs nobody's consent, or puts it to those for which
@@ -120,6 +122,14 @@ func Waited(queries []core.Request) (n int) {
 	return n
 }
 
+// served takes back what was lent to the machine.
+func (g *group) served(s *Served) {
+	g.serving -= s.Queries
+	if n := cap(s.Room); n > cap(g.room) && n >= g.usual && n <= maxRoom {
+		g.room = s.Room
+	}
+}
+
 // question has raft confirm, by one read, the queries that have gathered, once it has confirmed
 // those before them.
 func (e *Engine) question(g *group, out *Effects) {
@@ -127,7 +137,8 @@ func (e *Engine) question(g *group, out *Effects) {
 		return
 	}
 	requests, token := g.gathered, e.token()
-	g.gathered, g.gatheredBytes, g.usual, g.overdue = nil, 0, len(requests), false
+	g.gathered, g.room, g.usual = g.room, nil, len(requests)
+	g.gatheredBytes, g.overdue = 0, false
 	if !g.leads() {
 		requests = slices.DeleteFunc(requests, func(q core.Request) bool {
 			if q.Local {

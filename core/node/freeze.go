@@ -48,9 +48,11 @@ func (h *Handler) Freeze(g core.GroupID, done func(Frozen)) {
 		return
 	}
 	m := h.machine(g)
+	m.freezing++
+	thaw := func(f Frozen) { m.freezing--; done(f) }
 	h.lanes.Go(Lane{Kind: LaneApply, Group: g}, func() func() {
 		if m.failed { // in the middle of something
-			return func() { done(Frozen{Err: core.ErrClosed}) }
+			return func() { thaw(Frozen{Err: core.ErrClosed}) }
 		}
 		snapshot, err := m.sm.Snapshot()
 		f := Frozen{core.SnapshotMeta{Position: m.at, Time: m.time}, snapshot, err}
@@ -59,7 +61,7 @@ func (h *Handler) Freeze(g core.GroupID, done func(Frozen)) {
 		}
 		return func() {
 			f.Meta.Membership = h.engine.MembershipAt(g, f.Meta.Index)
-			done(f)
+			thaw(f)
 		}
 	})
 }

@@ -17,6 +17,7 @@ type machine struct {
 	group     core.GroupID
 	name      string
 	busy      bool
+	freezing  int          // jobs of Freeze on the lane
 	since     core.Instant // when the batch in running began
 	gathering []engine.Work
 	running   []engine.Work
@@ -61,7 +62,7 @@ func (m *machine) add(t engine.Work) {
 		for _, q := range t.Queries[room:] {
 			q.Caller.Replied(q.Token, core.Reply{Leader: t.Leader, Err: core.ErrBusy})
 		}
-		m.served(engine.Waited(t.Queries[room:]))
+		m.served(engine.Waited(t.Queries[room:]), nil)
 		t.Queries = t.Queries[:room]
 	}
 	if n := len(m.gathering); n == 0 || !m.gathering[n-1].Join(&t) {
@@ -81,17 +82,35 @@ func (m *machine) restoring() (at []core.Position) {
 	return at
 }
 
-// start gives the lane what has been gathered, unless it is still at work.
+// start gives the lane what has been gathered, unless it is still at work. What only takes a view is
+// done before the lane would be awake.
 func (m *machine) start() {
 	if m.busy || len(m.gathering) == 0 {
 		return
 	}
-	m.busy, m.since = true, m.handler.now
+	brief := m.freezing == 0 && m.onlyViews()
+	m.since = m.handler.now
 	m.gathering, m.running = m.running[:0], m.gathering
+	if brief {
+		m.check(m.run())
+		clear(m.running)
+		return
+	}
+	m.busy = true
 	m.handler.lanes.Go(Lane{Kind: LaneApply, Group: m.group}, func() func() {
 		err := m.run()
 		return func() { m.done(err) }
 	})
+}
+
+// onlyViews reports whether nothing has gathered but queries that are answered from views.
+func (m *machine) onlyViews() bool {
+	for i := range m.gathering {
+		if t := &m.gathering[i]; m.reader == nil || t.Queries == nil || t.Note || t.Save {
+			return false
+		}
+	}
+	return true
 }
 
 // done ends a batch: the engine hears how far the machine is, and snapshots taken go to their file.
@@ -100,10 +119,7 @@ func (m *machine) done(err error) {
 	m.busy = false
 	m.count()
 	clear(m.running)
-	if err != nil {
-		h.fail(fmt.Errorf("group %d: %w", m.group, err))
-	}
-	if h.err != nil {
+	if m.check(err); h.err != nil {
 		return
 	}
 	for _, t := range m.snapshot {
@@ -112,9 +128,16 @@ func (m *machine) done(err error) {
 	m.snapshot = m.snapshot[:0]
 	h.back.Noted = append(h.back.Noted, m.noted...)
 	m.noted = m.noted[:0]
-	m.served(m.answered)
+	m.served(m.answered, nil)
 	m.answered = 0
 	m.settle()
+}
+
+// check stops the node if the machine cannot go on.
+func (m *machine) check(err error) {
+	if err != nil {
+		m.handler.fail(fmt.Errorf("group %d: %w", m.group, err))
+	}
 }
 
 // count notes the batch in running, if there are entries in it.
@@ -137,7 +160,7 @@ func (m *machine) settle() {
 	m.handler.back.Applied = append(m.handler.back.Applied, applied)
 }
 
-// run does the tasks, on the apply lane.
+// run does the tasks, on the apply lane or as start has it.
 func (m *machine) run() error {
 	for i := range m.running {
 		if err := m.do(&m.running[i]); err != nil {

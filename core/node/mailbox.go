@@ -57,12 +57,13 @@ func (b *mailbox) signal() {
 	}
 }
 
-// requests takes as many of the requests as there is room for, and returns how many.
-func (b *mailbox) requests(requests []core.Request) (n int, closed bool) {
+// requests takes as many of the requests as there is room for, and returns how many, and whether the
+// handler has something to look at.
+func (b *mailbox) requests(requests []core.Request) (n int, news, closed bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
-		return 0, true
+		return 0, false, true
 	}
 	for room := b.maxRequests - len(b.events.Requests); n < min(len(requests), room); n++ {
 		size := len(requests[n].Data)
@@ -73,7 +74,7 @@ func (b *mailbox) requests(requests []core.Request) (n int, closed bool) {
 		b.waits |= urgencyOf(&requests[n])
 	}
 	b.events.Requests = append(b.events.Requests, requests[:n]...)
-	return n, false
+	return n, b.newsLocked(), false
 }
 
 // messages takes as many of the messages as there is room for, and returns how many.
@@ -134,6 +135,10 @@ func (b *mailbox) take(events *engine.Events, done []func()) []func() {
 func (b *mailbox) news() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	return b.newsLocked()
+}
+
+func (b *mailbox) newsLocked() bool {
 	e := &b.events
 	requests := b.waits&^b.quiet != 0 || len(e.Requests) >= engine.MaxHeld
 	return requests || len(e.Messages)+len(e.Unreachable)+len(b.done) > 0

@@ -95,10 +95,17 @@ func (n *Node) run() {
 	}
 }
 
-// attend has the handler look at what is in the mailbox. It does not wait: who has the turn looks
-// again, or leaves it to the loop.
+// attend has the handler look at what is in the mailbox.
 func (n *Node) attend() {
-	if !n.mailbox.news() || !n.turn.TryLock() {
+	if n.mailbox.news() {
+		n.look()
+	}
+}
+
+// look has the handler look. It does not wait: who has the turn looks again, or leaves it to the
+// loop.
+func (n *Node) look() {
+	if !n.turn.TryLock() {
 		return
 	}
 	passed := false
@@ -112,7 +119,7 @@ func (n *Node) attend() {
 	n.release()
 }
 
-// abort ends the process. The caller of attend may be one who recovers from panics, such as an HTTP
+// abort ends the process. The caller of look may be one who recovers from panics, such as an HTTP
 // server: the node would then live on, and nobody would ever have the turn again.
 func abort(cause any) {
 	stack := debug.Stack()
@@ -180,8 +187,10 @@ func (n *Node) Err() error { return n.err }
 
 // Submit implements core.Service.
 func (n *Node) Submit(requests []core.Request) {
-	taken, closed := n.mailbox.requests(requests)
-	n.attend()
+	taken, news, closed := n.mailbox.requests(requests)
+	if news {
+		n.look()
+	}
 	err := core.ErrBusy
 	if closed {
 		err = core.ErrClosed

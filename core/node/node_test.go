@@ -298,12 +298,12 @@ func TestMailboxBoundsBytes(t *testing.T) {
 		sizes []int
 		taken int
 	}{{[]int{400, 600, 1}, 2}, {[]int{1}, 0}, {[]int{0}, 1}} {
-		if n, _ := b.requests(of(c.sizes...)); n != c.taken {
+		if n, _, _ := b.requests(of(c.sizes...)); n != c.taken {
 			t.Errorf("of %v, %d were taken, want %d", c.sizes, n, c.taken)
 		}
 	}
 	b.take(new(engine.Events), nil)
-	if n, _ := b.requests(of(5000, 1)); n != 1 {
+	if n, _, _ := b.requests(of(5000, 1)); n != 1 {
 		t.Errorf("%d were taken, want the large one alone", n)
 	}
 }

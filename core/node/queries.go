@@ -45,6 +45,7 @@ func (m *machine) query(t *engine.Work) error {
 	}
 	index, leader, lanes := m.at.Index, t.Leader, m.handler.config.QueryLanes
 	share := max(minShare, (len(t.Queries)+lanes-1)/lanes)
+	all, open := t.Queries, (len(t.Queries)+share-1)/share
 	for len(t.Queries) > 0 {
 		view, err := m.reader.View()
 		if err != nil {
@@ -56,7 +57,15 @@ func (m *machine) query(t *engine.Work) error {
 		m.handler.lanes.Go(Lane{Kind: LaneQuery, Number: m.lane}, func() func() {
 			m.answer(queries, view, leader, index)
 			view.Release()
-			return func() { m.served(engine.Waited(queries)) }
+			waited := engine.Waited(queries)
+			clear(queries)
+			return func() {
+				var room []core.Request
+				if open--; open == 0 { // the handler runs these one after the other
+					room = all[:0]
+				}
+				m.served(waited, room)
+			}
 		})
 	}
 	return nil
@@ -85,10 +94,11 @@ type inTurn struct{ core.StateMachine }
 
 func (inTurn) Release() {}
 
-// served has the engine hear that it has heard the last of so many queries.
-func (m *machine) served(n int) {
+// served has the engine hear that it has heard the last of so many queries, and has it have their
+// memory.
+func (m *machine) served(n int, room []core.Request) {
 	if n > 0 {
-		served := engine.Served{Group: m.group, Queries: n}
+		served := engine.Served{Group: m.group, Queries: n, Room: room}
 		m.handler.back.Served = append(m.handler.back.Served, served)
 	}
 }

@@ -60,15 +60,14 @@ func newCountingBench(t *testing.T, maxRequests int) (*bench, counting) {
 		c.MaxRequests, c.QueryLanes = maxRequests, 3
 		c.Machine = func(core.GroupID) (core.StateMachine, error) { return machine, nil }
 	})
-	b.stale(answers{}, 0, 1)
+	b.machines[0].busy = true
 	return b, machine
 }
 
 // goOn has the machine do what has gathered, up to where views are queried.
 func (b *bench) goOn() {
-	b.handle(b.work(LaneApply)...)
-	b.work(LaneQuery)
-	b.handle(b.work(LaneApply)...)
+	b.machines[0].busy = false
+	b.handle()
 }
 
 // TestQueriesAreShared by as many lanes as there are, each with a view of the same state, however
@@ -95,6 +94,52 @@ func TestQueriesAreShared(t *testing.T) {
 	}
 }
 
+// TestViewsAreTakenAtOnce, unless somebody else has the machine: who applies, or freezes.
+func TestViewsAreTakenAtOnce(t *testing.T) {
+	b, machine := newCountingBench(t, 10_000)
+	b.stale(answers{}, 0, 1)
+	if machine.open.Load() != 0 {
+		t.Error("a view was taken beside Apply")
+	}
+	b.goOn()
+	if machine.open.Load() != 1 {
+		t.Error("no view was taken at once")
+	}
+	b.handle(b.work(LaneQuery)...)
+	b.Freeze(core.DefaultGroup, func(f Frozen) { f.Snapshot.Release() })
+	b.stale(answers{}, 0, 1)
+	if machine.open.Load() != 0 {
+		t.Error("a view was taken beside Snapshot")
+	}
+	b.handle(b.work(LaneApply)...)
+	if machine.open.Load() != 1 || b.machines[0].freezing != 0 {
+		t.Errorf("%d views are open, %d freeze", machine.open.Load(), b.machines[0].freezing)
+	}
+}
+
+// TestMemoryOfQueriesIsLentOnce: it comes back when the last of them is answered, with nothing left
+// in it.
+func TestMemoryOfQueriesIsLentOnce(t *testing.T) {
+	b, _ := newCountingBench(t, 10_000)
+	queries := make([]core.Request, 2*minShare)
+	for i := range queries {
+		queries[i] = core.Request{Level: core.Linearizable, Caller: answers{}}
+	}
+	m := b.machines[0]
+	if err := m.query(&engine.Work{Queries: queries}); err != nil {
+		t.Fatal(err)
+	}
+	for i, done := range b.work(LaneQuery) {
+		done()
+		if got := b.back.Served[i]; got.Queries != minShare || (got.Room != nil) != (i == 1) {
+			t.Errorf("share %d: got %d queries, room %v", i, got.Queries, got.Room != nil)
+		}
+	}
+	if slices.ContainsFunc(queries, func(q core.Request) bool { return q.Caller != nil }) {
+		t.Error("a caller is held on to")
+	}
+}
+
 // TestAsManyQueriesAreTakenAsThereIsRoomFor, of some that come together.
 func TestAsManyQueriesAreTakenAsThereIsRoomFor(t *testing.T) {
 	b, _ := newCountingBench(t, 4)
@@ -103,7 +148,7 @@ func TestAsManyQueriesAreTakenAsThereIsRoomFor(t *testing.T) {
 	b.goOn()
 	b.work(LaneQuery)
 	for token, r := range got {
-		if refused := errors.Is(r.Err, core.ErrBusy); refused != (token >= 3) {
+		if refused := errors.Is(r.Err, core.ErrBusy); refused != (token >= 4) {
 			t.Errorf("query %d: got %v", token, r.Err)
 		}
 	}
@@ -147,7 +192,6 @@ func TestQueriesHardlyAllocate(t *testing.T) {
 			})
 		}
 		b.handle()
-		b.handle(b.work(LaneApply)...)
 		b.handle(b.work(LaneQuery)...)
 	})
 	// A view makes one answer each; the rest is what lists grow by, and what a batch takes.
