@@ -94,6 +94,9 @@ func (e *Engine) query(g *group, one []core.Request, out *Effects) {
 		g.answer(q.Caller, q.Token, core.ErrBusy, out)
 	case !ok:
 		if g.gathered == nil {
+			g.gathered, g.room = g.room, nil
+		}
+		if g.gathered == nil {
 			g.gathered = make([]core.Request, 0, g.usual)
 		}
 		g.gathered = append(g.gathered, *q)
@@ -137,8 +140,7 @@ func (e *Engine) question(g *group, out *Effects) {
 		return
 	}
 	requests, token := g.gathered, e.token()
-	g.gathered, g.room, g.usual = g.room, nil, len(requests)
-	g.gatheredBytes, g.overdue = 0, false
+	g.gathered, g.gatheredBytes, g.usual, g.overdue = nil, 0, len(requests), false
 	if !g.leads() {
 		requests = slices.DeleteFunc(requests, func(q core.Request) bool {
 			if q.Local {
