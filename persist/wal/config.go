@@ -18,6 +18,8 @@ const (
 	maxSpares           = 2       // segments kept for another life
 	firstFraction       = 16      // a new log starts with a segment this many times smaller
 	growthFactor        = 4       // and the next ones grow by this factor to SegmentBytes
+	recently            = 16      // frames over which the mean is taken
+	largeFrame          = 64 << 10
 )
 
 // Errors that a CorruptError or a failing Open may wrap.

@@ -37,6 +37,7 @@ type Log struct {
 	closed  bool
 	next    *segment   // made, but not in use
 	wanted  bool       // a next segment should be made
+	mean    int64      // bytes of a frame, lately
 	retired []*segment // no longer in the index, oldest first; their files are there yet
 	spares  []*segment // given up, to be made into new ones
 
@@ -98,7 +99,7 @@ func (l *Log) begin() error {
 	}
 	if len(l.index.segments) == 0 {
 		size := alignUp(max(l.config.SegmentBytes/firstFraction, minSegmentBytes))
-		s, err := makeSegment(l.fs, l.dir, l.header(1, size), nil)
+		s, err := makeSegment(l.fs, l.dir, l.header(1, size), nil, true)
 		if err != nil {
 			return err
 		}

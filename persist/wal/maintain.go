@@ -109,6 +109,7 @@ func (l *Log) nextSize() int64 {
 func (l *Log) makeNext(size int64) error {
 	l.mu.Lock()
 	l.wanted = false
+	zeros := l.mean < largeFrame
 	h := l.header(l.active().number+1, alignUp(size))
 	var spare *segment
 	if n := len(l.spares); n > 0 && l.spares[n-1].size >= size {
@@ -118,7 +119,7 @@ func (l *Log) makeNext(size int64) error {
 	if h.number > 1<<32-1 || h.size > maxSegmentBytes*2 {
 		return fmt.Errorf("make segment %d of %d bytes: %w", h.number, h.size, core.ErrTooLarge)
 	}
-	s, err := makeSegment(l.fs, l.dir, h, spare)
+	s, err := makeSegment(l.fs, l.dir, h, spare, zeros)
 	if err != nil {
 		return err
 	}

@@ -118,6 +118,7 @@ func (l *Log) append(kind frameKind) error {
 	l.end = end{sequence: f.sequence + 1, chain: f.head, kind: kind,
 		at: off + frameRoom(int64(f.length))}
 	l.wanted = l.wanted || l.next == nil && l.end.at > s.size/2
+	l.mean += (int64(len(l.builder.buf)) - l.mean) / recently
 	return nil
 }
 
