@@ -189,27 +189,28 @@ func (m *Machine) Apply(dst []core.Result, entries []core.Entry) ([]core.Result,
 // apply carries out the entry whose call was opened ahead as number n.
 func (m *Machine) apply(e *core.Entry, n int) (core.Result, error) {
 	m.last.Position, m.last.Kind, m.last.Time = e.Position, e.Kind, e.Time
-	if p := &m.ahead.calls[n]; p.store != nil {
+	p := &m.ahead.calls[n]
+	if p.store != nil {
 		return m.store(e, p, &m.ahead.sought[n]), nil
 	}
 	m.effects.begin(e.Index)
-	if name, a, ok := reserved(e.Data); ok {
+	if name, a, ok := p.reserved(); ok && p.err == nil {
 		if do := commandOf(name); do != nil {
 			return do(m, e, a)
 		}
 	}
-	result := m.carryOut(e, e.Data, 0)
+	result := m.carryOut(e, p, 0)
 	return result, m.mend(e.Index)
 }
 
 // carryOut does a command of the script. Commands of one entry have different salts.
-func (m *Machine) carryOut(e *core.Entry, data []byte, salt uint64) core.Result {
+func (m *Machine) carryOut(e *core.Entry, p *put, salt uint64) core.Result {
 	s := m.writer
 	s.entry, s.space, s.view, s.effects = e, m.space, m.live, m.effects
 	s.vm.Seed(seed(e, salt), true)
-	result, done := s.storeAll(data)
+	result, done := m.storeAll(p)
 	if !done {
-		result = s.answer(s.commands, UnknownCommand, data)
+		result = s.answer(s.commands, UnknownCommand, p.call, p.err)
 	}
 	m.spent = s.vm.Used()
 	if result.Failure != nil {

@@ -54,10 +54,17 @@ func reserved(data []byte) (name string, a *arguments, ok bool) {
 		return "", nil, false
 	}
 	c, err := openCall(data)
-	if err != nil || len(c.name) == 0 || c.name[0] != reservedMark {
+	if err != nil {
 		return "", nil, false
 	}
-	return string(c.name), &arguments{c: c, left: c.arguments}, true
+	return c.reserved()
+}
+
+func (c *call) reserved() (name string, a *arguments, ok bool) {
+	if len(c.name) == 0 || c.name[0] != reservedMark {
+		return "", nil, false
+	}
+	return string(c.name), &arguments{c: *c, left: c.arguments}, true
 }
 
 // arguments are those of a reserved call. They are taken in order; what is wrong with them is told

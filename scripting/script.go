@@ -40,6 +40,7 @@ type script struct {
 	strings sandbox.Strings
 	key     []byte
 	buf     []byte
+	items   []item // of the command; see storeAll
 	page    []state.Pair
 
 	single  []byte // the key under which a state.value stands
@@ -246,7 +247,8 @@ func (s *script) context() map[string]sandbox.Function {
 func (s *script) query(v *state.View, request []byte) core.Result {
 	s.entry, s.space, s.view = nil, nil, v
 	s.vm.Seed(0, false)
-	return s.answer(s.queries, UnknownQuery, request)
+	c, err := openCall(request)
+	return s.answer(s.queries, UnknownQuery, c, err)
 }
 
 // run calls a function without arguments as a query.
@@ -257,12 +259,11 @@ func (s *script) run(v *state.View, f *lua.LFunction) core.Result {
 	return s.finish("invariant", 0)
 }
 
-// answer decodes a call, makes it, and encodes what comes of it.
+// answer makes a call that openCall has opened, and encodes what comes of it.
 func (s *script) answer(
-	handlers map[string]*lua.LFunction, unknown string, data []byte,
+	handlers map[string]*lua.LFunction, unknown string, c call, err error,
 ) core.Result {
 	s.vm.Abandon() // so that a call that is not made takes nothing
-	c, err := openCall(data)
 	if err != nil {
 		return failed(BadArguments, err.Error())
 	}

@@ -53,10 +53,14 @@ type ahead struct {
 	keys   []byte
 }
 
-// put is a call of a store; without one it is any other.
+// put is an opened call, of a store if there is one.
 type put struct {
 	*store
-	key, val []byte
+	all      *store // of many items
+	key, val []byte // the first argument if it is a short string, and what follows
+	data     []byte
+	call
+	err error // why it is no call
 }
 
 // look opens calls. It leaves to the interpreter whatever is not the usual store: a key that is no
@@ -81,15 +85,19 @@ func (a *ahead) look(s *script, space *state.Space, entries []core.Entry) {
 }
 
 func (p *put) open(s *script, data []byte) {
-	*p = put{}
-	c, err := openCall(data)
-	if err != nil || c.arguments == 0 {
+	*p = put{data: data}
+	p.call, p.err = openCall(data)
+	if p.err != nil || p.arguments == 0 {
 		return
 	}
-	p.key, _ = c.r.Text()
-	p.val = data[c.r.Pos():]
-	if p.key != nil && c.arguments == 2 && len(p.val) <= maxLookup && value.IsString(p.val) {
-		p.store = s.stores[text(c.name)]
+	r := p.r
+	p.key, _ = r.Text()
+	p.val = data[r.Pos():]
+	switch {
+	case p.arguments == 1:
+		p.all = s.storesAll[text(p.name)]
+	case p.key != nil && p.arguments == 2 && len(p.val) <= maxLookup && value.IsString(p.val):
+		p.store = s.stores[text(p.name)]
 	}
 }
 
@@ -103,12 +111,8 @@ func (a *ahead) forget() {
 func (m *Machine) store(e *core.Entry, p *put, at *state.Sought) core.Result {
 	steps := p.steps + setSteps(len(p.key), len(p.val))
 	m.spent = sandbox.Limits{Steps: int64(steps), Bytes: int64(len(p.val))}
-	if m.observed() {
-		m.space.Set(at.Number, at.Key, p.val)
-		m.observe(e)
-		m.space.Commit()
-	} else {
-		m.space.Put(at, p.val)
-	}
+	m.write(at, p.val)
+	m.observe(e)
+	m.space.Commit()
 	return core.Result{Value: p.result}
 }

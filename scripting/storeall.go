@@ -8,59 +8,82 @@ import (
 	"github.com/tidelock-raft/tidelock/scripting/value"
 )
 
-// storeAll carries out a command that findStores has found, as it reads the items, without a table
-// of them. It leaves to the interpreter, with nothing done, whatever is not the usual: an argument
-// that is no map, keys that are no short strings or do not ascend, as they do unless somebody else
-// wrote them or one comes twice, values that are tables or nil, and what passes a limit.
-func (s *script) storeAll(data []byte) (core.Result, bool) {
-	c, err := openCall(data)
-	if err != nil || c.arguments != 1 {
+// storeAll carries out a command that findStores has found, without a table of its items: all of
+// them are read first, and then written where they stand, for nothing can go wrong any more.
+func (m *Machine) storeAll(p *put) (core.Result, bool) {
+	s := m.writer
+	if p.all == nil || !s.readItems(p) {
 		return core.Result{}, false
 	}
-	st, ok := s.storesAll[text(c.name)]
-	head, err := c.r.Next()
-	if !ok || err != nil || head.Kind != value.Map {
-		return core.Result{}, false
+	for left := s.items; len(left) > 0; {
+		n := min(len(left), state.MaxWarm)
+		m.storeSome(p.all.number, p.data, left[:n])
+		left = left[n:]
 	}
-	s.vm.Abandon() // what the call before has used does not count
-	ok = s.vm.Take(st.steps+mapSteps(head.Len), tableCost+head.Len*pairCost)
-	all := items{r: c.r}
-	for left := head.Len; ok && left > 0; left -= state.MaxWarm {
-		ok = s.storeSome(st.number, &all, min(left, state.MaxWarm))
+	if cap(s.items) > maxIdleItems {
+		s.items = nil
 	}
-	if !ok || all.r.More() {
-		s.space.Rollback(0)
-		return core.Result{}, false
-	}
-	return core.Result{Value: st.result}, true
+	return core.Result{Value: p.all.result}, true
 }
 
-// storeSome stores n items, which are looked at together first, and reports whether all of them are
-// usual and within the limits.
-func (s *script) storeSome(number int, all *items, n int) bool {
-	var sought [state.MaxWarm]state.Sought
-	var vals [state.MaxWarm][]byte
-	text, steps, bytes := s.key[:0], 0, 0
-	for i := range n {
+// maxIdleItems is for how many items room is kept for the next command.
+const maxIdleItems = 4 << 10
+
+// item is a pair of an encoded map: where its key, its value and what follows begin.
+type item struct{ key, val, end uint32 }
+
+// readItems takes the items apart, and accounts for them. It leaves to the interpreter whatever is
+// not the usual: an argument that is no map, keys that are no short strings or do not ascend, as
+// they do unless somebody else wrote them or one comes twice, values that are tables or nil, and
+// what passes a limit.
+func (s *script) readItems(p *put) bool {
+	all := items{r: p.r}
+	head, err := all.r.Next()
+	if err != nil || head.Kind != value.Map {
+		return false
+	}
+	s.vm.Abandon() // what the call before has used does not count
+	if !s.vm.Take(p.all.steps+mapSteps(head.Len), tableCost+head.Len*pairCost) {
+		return false
+	}
+	s.items = s.items[:0]
+	steps, bytes := 0, 0
+	for range head.Len {
 		key, val, ok := all.next()
 		if !ok {
 			return false
 		}
-		from := len(text)
-		text = state.StringKey(text, key)
-		sought[i], vals[i] = state.Sought{Number: number, Key: text[from:]}, val
+		end := uint32(all.r.Pos())
+		mid := end - uint32(len(val))
+		s.items = append(s.items, item{mid - uint32(len(key)), mid, end})
 		steps, bytes = steps+setSteps(len(key), len(val)), bytes+len(val)
 	}
-	s.key = text
-	if !s.vm.Take(steps, bytes) {
-		return false
+	return s.vm.Take(steps, bytes) && !all.r.More()
+}
+
+// storeSome stores items that are looked at together first.
+func (m *Machine) storeSome(number int, data []byte, some []item) {
+	var sought [state.MaxWarm]state.Sought
+	keys := m.writer.key[:0]
+	for i, it := range some {
+		from := len(keys)
+		keys = state.StringKey(keys, data[it.key:it.val])
+		sought[i].Number, sought[i].Key = number, keys[from:]
 	}
-	s.space.Warm(sought[:n])
-	for i := range n {
-		s.space.SetSought(&sought[i], vals[i])
+	m.writer.key = keys
+	m.space.Warm(sought[:len(some)])
+	for i, it := range some {
+		m.write(&sought[i], data[it.val:it.end])
 	}
-	s.wrote = true
-	return true
+}
+
+// write writes a value of a command that does not fail; one that is observed is committed later.
+func (m *Machine) write(q *state.Sought, val []byte) {
+	if m.observed() {
+		m.space.SetSought(q, val)
+	} else {
+		m.space.Put(q, val)
+	}
 }
 
 // mapSteps is what it takes to decode a map of n pairs with short keys, and to go over it.

@@ -172,7 +172,9 @@ func (m *Machine) fire(e *core.Entry, a *arguments) (core.Result, error) {
 		if !ok {
 			break
 		}
-		result := m.carryOut(&nobody, raw(timer.Val), uint64(fired+1))
+		var p put
+		p.open(m.writer, raw(timer.Val))
+		result := m.carryOut(&nobody, &p, uint64(fired+1))
 		spent.Steps, spent.Bytes = spent.Steps+m.spent.Steps, spent.Bytes+m.spent.Bytes
 		if result.Failure != nil {
 			m.effects.reportFailure(timer, result.Failure)

@@ -121,19 +121,21 @@ func (c *checker) token() (Token, error) {
 // Canonical reads what Next would, if that is a boolean, a number or a string in its canonical form
 // and within all bounds, and returns all its bytes; otherwise it reads nothing.
 func (r *Reader) Canonical() (b []byte, ok bool) {
-	c, end := checker{r: *r, src: r.src}, *r
-	if text, short := end.Text(); short {
-		tag := r.src[r.pos]
+	from := r.pos
+	if text, short := r.Text(); short {
+		tag := r.src[from]
 		ok = tag < tagNil || tag == tagStr8 && len(text) >= 1<<5
 	} else {
+		c := checker{r: *r, src: r.src}
 		t, err := c.token()
-		end, ok = c.r, err == nil && t.Kind != Nil && t.Kind <= String
+		ok = err == nil && t.Kind != Nil && t.Kind <= String && c.r.pos-from <= MaxSize
+		r.pos = c.r.pos
 	}
-	if !ok || end.pos-r.pos > MaxSize {
+	if !ok {
+		r.pos = from
 		return nil, false
 	}
-	b, r.pos = r.src[r.pos:end.pos:end.pos], end.pos
-	return b, true
+	return r.src[from:r.pos:r.pos], true
 }
 
 // appendHead appends the canonical form of t without the bytes of a string.
