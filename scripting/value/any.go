@@ -26,11 +26,7 @@ func fromAny(dst []byte, v any, depth int) ([]byte, error) {
 	case []any:
 		return fromSlice(dst, x, depth)
 	case map[string]any:
-		pairs := make(map[any]any, len(x))
-		for k, v := range x {
-			pairs[k] = v
-		}
-		return fromMap(dst, pairs, depth)
+		return fromStrings(dst, x, depth)
 	case map[any]any:
 		return fromMap(dst, x, depth)
 	}

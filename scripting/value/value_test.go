@@ -5,7 +5,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
+	"math/rand/v2"
 	"reflect"
 	"strings"
 	"testing"
@@ -232,4 +234,45 @@ func FuzzAny(f *testing.F) {
 			t.Fatalf("%x: wrote %x: %v", src, again, err)
 		}
 	})
+}
+
+// TestPairsAreAMap compares AppendPairs with FromAny of the same map, for keys that differ in their
+// first bytes or their last, are part of others, or come twice.
+func TestPairsAreAMap(t *testing.T) {
+	random := rand.New(rand.NewPCG(7, 8))
+	for round := range 3_000 {
+		items, pairs := map[any]any{}, []Pair(nil)
+		prefix := strings.Repeat("p", random.IntN(12))
+		for i := range random.IntN(100) {
+			key := make([]byte, random.IntN(1+round%13))
+			for j := range key {
+				key[j] = "\x00a\xff"[random.IntN(3)]
+			}
+			p := Pair{append([]byte(prefix), key...), fmt.Append(nil, i)}
+			items[string(p.Key)], pairs = string(p.Value), append(pairs, p)
+		}
+		want, err := FromAny(nil, items)
+		if got := AppendPairs([]byte("x"), pairs); err != nil || !bytes.Equal(got[1:], want) {
+			t.Fatalf("pairs %q: got %q, want %q (%v)", pairs, got[1:], want, err)
+		}
+		named := map[string]any{}
+		for k, v := range items {
+			named[k.(string)] = v
+		}
+		if got, err := FromAny(nil, named); err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("map %q: got %q, want %q (%v)", named, got, want, err)
+		}
+	}
+}
+
+func BenchmarkAppendPairs(b *testing.B) {
+	random, pairs := rand.New(rand.NewPCG(7, 8)), make([]Pair, 64)
+	for i := range pairs {
+		pairs[i] = Pair{fmt.Appendf(nil, "key%08d", random.IntN(100_000)), make([]byte, 128)}
+	}
+	var buf []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		buf = AppendPairs(buf[:0], pairs)
+	}
 }

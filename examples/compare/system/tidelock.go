@@ -1,14 +1,12 @@
 package system
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
@@ -133,32 +131,19 @@ func putCall(key string, v []byte) []byte {
 	return value.AppendString(newCall("put", key, 2, len(v)), v)
 }
 
-// putsCall calls put_all with a table of the pairs of a batch, in its canonical form: the keys
-// ascend, and one that comes twice has the last of its values.
+// putsCall calls put_all with a table of the pairs of a batch, in its canonical form.
 func putsCall(b Batch) ([]byte, error) {
-	type pair struct{ key, value []byte }
-	pairs := make([]pair, 0, 64)
+	pairs := make([]value.Pair, 0, 64)
 	for rest, ok := b, true; len(rest) > 0; {
-		var p pair
-		if p.key, p.value, rest, ok = rest.Next(); !ok {
+		var p value.Pair
+		if p.Key, p.Value, rest, ok = rest.Next(); !ok {
 			return nil, errCommand
 		}
 		pairs = append(pairs, p)
 	}
-	slices.SortStableFunc(pairs, func(a, b pair) int { return bytes.Compare(a.key, b.key) })
-	last := pairs[:0]
-	for i, p := range pairs {
-		if i+1 == len(pairs) || !bytes.Equal(p.key, pairs[i+1].key) {
-			last = append(last, p)
-		}
-	}
 	const heads = 32 // of the call and of the table
 	data := value.AppendString(value.AppendArray(make([]byte, 0, heads+len(b)), 2), "put_all")
-	data = value.AppendMap(data, len(last))
-	for _, p := range last {
-		data = value.AppendString(value.AppendString(data, p.key), p.value)
-	}
-	return data, nil
+	return value.AppendPairs(data, pairs), nil
 }
 
 // Put implements Target.
