@@ -26,8 +26,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"unsafe"
-
-	"github.com/tidwall/btree"
 )
 
 // Space is a set of collections, by number. See the package for who may call what.
@@ -54,8 +52,8 @@ type collection struct {
 	name  string
 	seed  uint64
 	items index
-	order btree.Map[string, cell]
-	gone  btree.Map[string, cell]
+	order tree
+	gone  tree
 	live  int    // items with a value
 	sum   uint64 // of the hashes of the items
 }
@@ -123,7 +121,10 @@ func (s *Space) add(name string, room int) *collection {
 }
 
 func (s *Space) newCollection(name string, room int) *collection {
-	return &collection{name: name, seed: hash(0, name, ""), items: newIndex(&s.slab, room)}
+	return &collection{
+		name: name, seed: hash(0, name, ""), items: newIndex(&s.slab, room),
+		order: tree{slab: &s.slab}, gone: tree{slab: &s.slab},
+	}
 }
 
 func (s *Space) item(at cell) *item { return (*item)(s.slab.at(at)) }
@@ -232,12 +233,11 @@ func (s *Space) settle(p place, it *item) {
 		now = faded
 	}
 	if was != now {
-		key := s.key(p.at)
 		if tree := p.in.tree(was); tree != nil {
-			tree.Delete(key)
+			tree.delete(s.key(p.at))
 		}
 		if tree := p.in.tree(now); tree != nil {
-			tree.Set(key, p.at)
+			tree.set(p.at)
 		}
 		it.flags ^= was | now
 	}
@@ -248,7 +248,7 @@ func (s *Space) settle(p place, it *item) {
 }
 
 // tree is where items with this flag stand; without one they stand nowhere.
-func (c *collection) tree(f flags) *btree.Map[string, cell] {
+func (c *collection) tree(f flags) *tree {
 	switch f {
 	case ordered:
 		return &c.order

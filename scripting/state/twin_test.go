@@ -180,8 +180,8 @@ func checkForgotten(t *testing.T, s *Space) {
 	cells := 0
 	checkTrees(t, s)
 	for _, c := range s.collections {
-		if c.items.n != c.live || c.gone.Len() != 0 {
-			t.Fatalf("%d items, %d live, %d gone", c.items.n, c.live, c.gone.Len())
+		if c.items.n != c.live || c.gone.n != 0 {
+			t.Fatalf("%d items, %d live, %d gone", c.items.n, c.live, c.gone.n)
 		}
 		for at := range c.items.all() {
 			if s.item(at).past != 0 {
@@ -198,15 +198,16 @@ func checkTrees(t *testing.T, s *Space) {
 	t.Helper()
 	for _, c := range s.collections {
 		gone := 0
-		c.gone.Scan(func(_ string, at cell) bool {
+		for at := range c.gone.all() {
 			if it := s.item(at); it.val == 0 && it.past != 0 {
 				gone++
 			}
-			return true
-		})
-		if c.order.Len() != c.live || c.gone.Len() != gone {
-			t.Fatalf("%d in order, %d live, %d of %d gone", c.order.Len(), c.live, gone, c.gone.Len())
 		}
+		if c.order.n != c.live || c.gone.n != gone {
+			t.Fatalf("%d in order, %d live, %d of %d gone", c.order.n, c.live, gone, c.gone.n)
+		}
+		c.order.valid(t)
+		c.gone.valid(t)
 	}
 }
 

@@ -28,12 +28,11 @@ type span struct {
 const beyond = "\xff"
 
 func (c *collection) span() span {
-	first, _, ok := c.order.Min()
-	if !ok {
+	first, last := cursor{t: &c.order}, cursor{t: &c.order}
+	if !first.seek("", forwards) || !last.seek(beyond, backwards) {
 		return span{first: beyond}
 	}
-	last, _, _ := c.order.Max()
-	return span{first: first, last: last}
+	return span{first: first.key(), last: last.key()}
 }
 
 // liveEpoch is later than every write.
@@ -183,19 +182,15 @@ func (v *View) page(dst []Pair, number int, lo, hi string, n int) ([]Pair, strin
 // ascend visits the items that the view may show, from the key lo on.
 func (v *View) ascend(number int, lo string, visit func(key string, at cell) bool) {
 	c := v.all[number]
-	if v.spans == nil || c.gone.Len() == 0 {
-		c.order.Ascend(lo, visit)
-		return
-	}
-	a, b := c.order.Iter(), c.gone.Iter()
-	inA, inB := a.Seek(lo), b.Seek(lo)
+	a, b := cursor{t: &c.order}, cursor{t: &c.gone}
+	inA, inB := a.seek(lo, forwards), v.spans != nil && b.seek(lo, forwards)
 	for more := true; more && (inA || inB); {
-		if inA && (!inB || a.Key() < b.Key()) {
-			more = visit(a.Key(), a.Value())
-			inA = a.Next()
+		if inA && (!inB || a.key() < b.key()) {
+			more = visit(a.key(), a.item())
+			inA = a.move(forwards)
 		} else {
-			more = visit(b.Key(), b.Value())
-			inB = b.Next()
+			more = visit(b.key(), b.item())
+			inB = b.move(forwards)
 		}
 	}
 }
@@ -204,22 +199,24 @@ func (v *View) ascend(number int, lo string, visit func(key string, at cell) boo
 func (v *View) Last(number int) (p Pair, ok bool) {
 	v.lock()
 	defer v.unlock()
-	visit := func(key string, at cell) bool {
-		if key <= p.Key {
-			return false
-		}
-		val := v.s.shown(at, v.epoch)
-		if ok = ok || val != ""; val != "" {
-			p = Pair{key, val}
-		}
-		return val == ""
-	}
-	c, from := v.all[number], v.span(number).last
-	c.order.Descend(from, visit)
+	from := v.span(number).last
+	p, ok = v.lastOf(&v.all[number].order, from)
 	if v.spans != nil {
-		c.gone.Descend(from, visit)
+		if gone, is := v.lastOf(&v.all[number].gone, from); is && gone.Key > p.Key {
+			return gone, true
+		}
 	}
 	return p, ok
+}
+
+func (v *View) lastOf(t *tree, from string) (p Pair, ok bool) {
+	c := cursor{t: t}
+	for in := c.seek(from, backwards); in; in = c.move(backwards) {
+		if val := v.s.shown(c.item(), v.epoch); val != "" {
+			return Pair{c.key(), val}, true
+		}
+	}
+	return p, false
 }
 
 // lock keeps the writer away from those who are not the writer.
