@@ -1,8 +1,8 @@
 // Package garbage bounds the memory that a program spends on what it does not use any more. By the
 // runtime's default that is as much again as what it uses, however much that is. To collect takes a
-// processor for some time, which clients feel: so a program that uses little waits until there is
-// much to collect, and one that uses much, whose state lies where the collector has nothing to look
-// at, collects before it has doubled.
+// processor for some time, which clients feel: so a program that is busy waits until there is much
+// to collect, and one that has little to do leaves little, and returns to the system what it had
+// needed before.
 package garbage
 
 import (
@@ -12,9 +12,14 @@ import (
 	"time"
 )
 
-// With its garbage a program may take up whole, or share more than what is in use if that is more;
-// but no more than highest beyond it, as what is in use may grow much from one look to the next.
+// Garbage may be what comes up between two collections at a distance of apart, but no less than
+// least or a part of what is in use if that is more; and no more than what is missing to whole, or
+// share of what is in use if that is more. It is never more than highest of what is in use, which
+// may grow much from one look to the next.
 const (
+	apart   = 10 * time.Second
+	least   = 32 << 20
+	part    = 12 // percent
 	whole   = 512 << 20
 	share   = 50  // percent
 	highest = 800 // percent
@@ -25,6 +30,9 @@ const (
 	// step is by how many percent of itself the setting has to change to be changed: it stops the
 	// whole program for a moment.
 	step = 10
+	// fade is the part of its rate that a program is taken to have still, after a period in which it
+	// did nothing: after a burst it takes some seconds to be believed to be over.
+	fade = 75 // percent
 )
 
 // Tend sees to it until stop is called, which brings back the setting from before. It leaves alone
@@ -33,8 +41,9 @@ func Tend() (stop func()) {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return func() {}
 	}
-	now := percent(live())
-	was := debug.SetGCPercent(now)
+	last := look()
+	t := tender{last: last, rate: whole, now: percent(last.live, whole)}
+	was := debug.SetGCPercent(t.now)
 	end, ended := make(chan struct{}), make(chan struct{})
 	go func() { // ended by stop
 		defer close(ended)
@@ -45,10 +54,7 @@ func Tend() (stop func()) {
 			case <-end:
 				return
 			case <-ticker.C:
-			}
-			if next := percent(live()); max(next-now, now-next)*100 > now*step {
-				now = next
-				debug.SetGCPercent(now)
+				t.tend(look())
 			}
 		}
 	}()
@@ -59,15 +65,55 @@ func Tend() (stop func()) {
 	}
 }
 
-// percent is the setting for so many bytes in use.
-func percent(live uint64) int {
-	left := whole - min(live, whole)
-	return int(min(max(100*left/max(live, 1), share), highest))
+// tender is what was seen at the last look, and what follows from it.
+type tender struct {
+	last heap
+	rate uint64 // bytes that come up in the time of apart
+	now  int    // the setting
 }
 
-// live is how many bytes were in use when they were collected last.
-func live() uint64 {
-	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	metrics.Read(sample)
-	return sample[0].Value.Uint64()
+// heap is what the runtime tells of it, in bytes.
+type heap struct {
+	live      uint64 // in use when it was collected last
+	there     uint64 // that, and all that came up since
+	free      uint64 // collected, and not returned to the system
+	allocated uint64 // since the program began
 }
+
+func look() heap {
+	samples := []metrics.Sample{
+		{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/objects:bytes"},
+		{Name: "/memory/classes/heap/free:bytes"}, {Name: "/gc/heap/allocs:bytes"},
+	}
+	metrics.Read(samples)
+	return heap{
+		samples[0].Value.Uint64(), samples[1].Value.Uint64(),
+		samples[2].Value.Uint64(), samples[3].Value.Uint64(),
+	}
+}
+
+// tend changes the setting if that is worth it. When a program has come to have little to do, what
+// is left of the time before is collected, and all that is free goes back to the system: the
+// runtime would do so after some more collections, from which such a program is far.
+func (t *tender) tend(h heap) {
+	recent := (h.allocated - t.last.allocated) * uint64(apart/period)
+	t.rate, t.last = max(recent, t.rate/100*fade), h
+	if few := little(h.live); t.rate <= few && h.there+h.free > h.live+2*few {
+		debug.FreeOSMemory()
+		h = look()
+	}
+	if next := percent(h.live, t.rate); max(next-t.now, t.now-next)*100 > t.now*step {
+		t.now = next
+		debug.SetGCPercent(next)
+	}
+}
+
+// percent is the setting for so many bytes in use, when so many come up in the time of apart.
+func percent(live, rate uint64) int {
+	most := max(whole-min(live, whole), live/100*share)
+	room := min(max(rate, little(live)), most)
+	return int(min(100*room/max(live, 1), highest))
+}
+
+// little is the garbage that a program may always have.
+func little(live uint64) uint64 { return max(least, live/100*part) }
