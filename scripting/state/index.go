@@ -34,7 +34,7 @@ const (
 	perBucket = 5  // items, in the mean and at most
 	growth    = 8  // the part of the buckets by which there are more after a round
 	tagBits   = 25
-	cellBits  = 64 - tagBits // so there may be 2^27 blocks, which are half a TiB or more
+	cellBits  = 64 - tagBits // so there may be 2^26 blocks, which are a quarter of a TiB or more
 )
 
 // entryOf is the entry of an item.

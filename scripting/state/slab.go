@@ -11,13 +11,13 @@ type cell uint64
 
 const (
 	lengthBits  = 21 // value.MaxSize, and an item with the longest key
-	granuleBits = 12
-	granule     = 16 // bytes; cells begin at multiples of it
+	granuleBits = 13
+	granule     = 8 // bytes; cells begin at multiples of it
 
 	firstBlock = 4 << 10                // bytes of a size's first block; later ones are twice that
 	fullBlock  = granule << granuleBits // up to this
 	maxShared  = fullBlock / 16         // a larger cell has a block of its own
-	classes    = 57                     // sizes that classOf makes, from 1
+	classes    = 97                     // sizes that classOf makes, from 1
 )
 
 func (c cell) len() int        { return int(c & (1<<lengthBits - 1)) }
@@ -48,14 +48,14 @@ type block struct {
 }
 
 // classOf returns the class of a cell of n granules, and how many granules its cells have: up to
-// 32 just n, then at most an eighth more.
+// 32 just n, then at most a sixteenth more.
 func classOf(n uint32) (class, size uint32) {
 	if n <= 32 {
 		return n, n
 	}
-	shift := uint32(bits.Len32(n-1)) - 4
-	eighths := (n-1)>>shift + 1
-	return 32 + 8*(shift-2) + eighths - 8, eighths << shift
+	shift := uint32(bits.Len32(n-1)) - 5
+	sixteenths := (n-1)>>shift + 1
+	return 32 + 16*(shift-1) + sixteenths - 16, sixteenths << shift
 }
 
 func granules(bytes int) uint32 { return uint32(bytes+granule-1) / granule }

@@ -88,7 +88,7 @@ func TestCellsOfEverySizeWasteLittle(t *testing.T) {
 	last := uint32(0)
 	for n := uint32(1); n <= maxShared/granule; n++ {
 		class, size := classOf(n)
-		if size < n || size > n+n/8 || class < last || class > last+1 || class >= classes {
+		if size < n || size > n+n/16 || class < last || class > last+1 || class >= classes {
 			t.Errorf("%d granules: class %d after %d, size %d", n, class, last, size)
 		}
 		last = class
