@@ -151,8 +151,8 @@ func (c *conn) room() bool {
 	return c.flight.count < window && len(c.out) < batchBytes
 }
 
-// launch has an exchange be in flight. Its data is encoded where it was made, and not by the writer,
-// who would have to fetch it from another processor.
+// launch has an exchange be in flight. Its data is encoded where it was made, and not by the
+// writer, who would have to fetch it from another processor.
 func (c *conn) launch(x *exchange) {
 	c.flight.add(x)
 	c.out = x.request.AppendFrame(c.out)
@@ -173,7 +173,7 @@ func (c *conn) fill() {
 	}
 }
 
-// drop settles an exchange in flight without a reply, and reports whether its frame is still in out.
+// drop settles an exchange in flight without a reply. It reports whether its frame is still in out.
 func (c *conn) drop(x *exchange, err error) (unsent bool) {
 	x.settled, x.err = true, err
 	c.flight.remove(x)
@@ -271,8 +271,8 @@ func (c *conn) write() {
 	}
 }
 
-// collect waits for frames and takes them; spare becomes the next buffer for them. It returns nothing
-// once the connection has failed.
+// collect waits for frames and takes them; spare becomes the next buffer for them. It returns
+// nothing once the connection has failed.
 func (c *conn) collect(spare []byte) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()

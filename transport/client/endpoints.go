@@ -188,8 +188,9 @@ func (c *Client) pick(t *task) (*endpoint, *conn, error) {
 	if !e.connected() {
 		return e, nil, nil
 	}
-	if t.request.Target == "" && c.book.leaders[t.request.Group] == e && !c.book.direct.Load().alive() {
-		c.book.direct.Store(&direct{t.request.Group, e, e.conn})
+	g := t.request.Group
+	if t.request.Target == "" && c.book.leaders[g] == e && !c.book.direct.Load().alive() {
+		c.book.direct.Store(&direct{g, e, e.conn})
 	}
 	return e, e.conn, nil
 }

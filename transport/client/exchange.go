@@ -10,8 +10,8 @@ import (
 // a reply, by the end of its connection, at its deadline, or by cancel; then finish runs.
 //
 // Invariants:
-//  1. request.ID is zero until the exchange is in flight, and again if it is settled and the server is
-//     known not to have carried it out.
+//  1. request.ID is zero until the exchange is in flight, and again if it is settled and the
+//     server is known not to have carried it out.
 //  2. Before start, and after finish, it belongs to who made it; in between to conn.mu.
 type exchange struct {
 	request  wire.Request

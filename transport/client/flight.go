@@ -1,7 +1,7 @@
 package client
 
-// flight has the exchanges that are in flight by their ids, which it gives them: each lies where the
-// lowest bits of its id say. That costs a fraction of what a map does.
+// flight has the exchanges that are in flight by their ids, which it gives them: each lies where
+// the lowest bits of its id say. That costs a fraction of what a map does.
 //
 // Invariants: len(slots) is zero or a power of two, and more than count; ids ascend, last is the
 // newest.

@@ -38,7 +38,7 @@ func TestFlightAgainstTwin(t *testing.T) {
 		}
 		peak = max(peak, len(ids))
 		if f.count != len(twin) || len(f.slots) > max(leastSlots, 4*peak) {
-			t.Fatalf("%d exchanges in %d slots, want %d of at most %d", f.count, len(f.slots), len(twin), peak)
+			t.Fatalf("%d in %d slots, want %d of at most %d", f.count, len(f.slots), len(twin), peak)
 		}
 		for range 4 {
 			id := f.last - random.Uint64N(min(f.last, 500)+1)
