@@ -194,23 +194,24 @@ func (m *Machine) apply(e *core.Entry, n int) (core.Result, error) {
 		return m.store(e, p, &m.ahead.sought[n]), nil
 	}
 	m.effects.begin(e.Index)
-	if name, a, ok := p.reserved(); ok && p.err == nil {
+	o := &m.ahead.others[n]
+	if name, a, ok := o.reserved(); ok && o.err == nil {
 		if do := commandOf(name); do != nil {
 			return do(m, e, a)
 		}
 	}
-	result := m.carryOut(e, p, 0)
+	result := m.carryOut(e, o, 0)
 	return result, m.mend(e.Index)
 }
 
 // carryOut does a command of the script. Commands of one entry have different salts.
-func (m *Machine) carryOut(e *core.Entry, p *put, salt uint64) core.Result {
+func (m *Machine) carryOut(e *core.Entry, o *opened, salt uint64) core.Result {
 	s := m.writer
 	s.entry, s.space, s.view, s.effects = e, m.space, m.live, m.effects
 	s.vm.Seed(seed(e, salt), true)
-	result, done := m.storeAll(p)
+	result, done := m.storeAll(o)
 	if !done {
-		result = s.answer(s.commands, UnknownCommand, p.call, p.err)
+		result = s.answer(s.commands, UnknownCommand, o.call, o.err)
 	}
 	m.spent = s.vm.Used()
 	if result.Failure != nil {

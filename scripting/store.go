@@ -49,18 +49,23 @@ func (s *script) findStores() {
 type ahead struct {
 	n      int
 	calls  [state.MaxWarm]put
+	others [state.MaxWarm]opened
 	sought [state.MaxWarm]state.Sought // what they write, or are likely to
 	keys   []byte
 }
 
-// put is an opened call, of a store if there is one.
+// put is a call of a store; without one it is any other.
 type put struct {
 	*store
-	all      *store // of many items
-	key, val []byte // the first argument if it is a short string, and what follows
-	data     []byte
+	key, val []byte
+}
+
+// opened is a call of anything else.
+type opened struct {
 	call
-	err error // why it is no call
+	err  error // why it is no call
+	data []byte
+	all  *store // of many items, if it calls one
 }
 
 // look opens calls. It leaves to the interpreter whatever is not the usual store: a key that is no
@@ -70,7 +75,7 @@ func (a *ahead) look(s *script, space *state.Space, entries []core.Entry) {
 	a.n, a.keys = min(len(entries), state.MaxWarm), a.keys[:0]
 	for i := range a.n {
 		p, q := &a.calls[i], &a.sought[i]
-		p.open(s, entries[i].Data)
+		p.open(s, entries[i].Data, &a.others[i])
 		*q = state.Sought{}
 		if p.store != nil {
 			q.Number = p.number
@@ -84,26 +89,41 @@ func (a *ahead) look(s *script, space *state.Space, entries []core.Entry) {
 	space.Warm(a.sought[:a.n])
 }
 
-func (p *put) open(s *script, data []byte) {
-	*p = put{data: data}
-	p.call, p.err = openCall(data)
-	if p.err != nil || p.arguments == 0 {
-		return
+func (p *put) open(s *script, data []byte, o *opened) {
+	*p = put{}
+	c, err := openCall(data)
+	if err == nil && c.arguments > 0 {
+		r := c.r
+		p.key, _ = r.Text()
+		p.val = data[r.Pos():]
+		if p.key != nil && c.arguments == 2 && len(p.val) <= maxLookup && value.IsString(p.val) {
+			p.store = s.stores[text(c.name)]
+		}
 	}
-	r := p.r
-	p.key, _ = r.Text()
-	p.val = data[r.Pos():]
-	switch {
-	case p.arguments == 1:
-		p.all = s.storesAll[text(p.name)]
-	case p.key != nil && p.arguments == 2 && len(p.val) <= maxLookup && value.IsString(p.val):
-		p.store = s.stores[text(p.name)]
+	if p.store == nil {
+		*o = s.opened(c, err, data)
 	}
+}
+
+// open opens a call, be it of a store or of anything else, for carryOut.
+func (s *script) open(data []byte) *opened {
+	c, err := openCall(data)
+	o := s.opened(c, err, data)
+	return &o
+}
+
+func (s *script) opened(c call, err error, data []byte) opened {
+	o := opened{call: c, err: err, data: data}
+	if err == nil && c.arguments == 1 {
+		o.all = s.storesAll[text(c.name)]
+	}
+	return o
 }
 
 // forget lets go of the entries.
 func (a *ahead) forget() {
 	clear(a.calls[:a.n])
+	clear(a.others[:a.n])
 	a.n = 0
 }
 
@@ -112,7 +132,9 @@ func (m *Machine) store(e *core.Entry, p *put, at *state.Sought) core.Result {
 	steps := p.steps + setSteps(len(p.key), len(p.val))
 	m.spent = sandbox.Limits{Steps: int64(steps), Bytes: int64(len(p.val))}
 	m.write(at, p.val)
-	m.observe(e)
-	m.space.Commit()
+	if m.observed() {
+		m.observe(e)
+		m.space.Commit()
+	}
 	return core.Result{Value: p.result}
 }

@@ -10,24 +10,31 @@ import (
 
 // storeAll carries out a command that findStores has found, without a table of its items: all of
 // them are read first, and then written where they stand, for nothing can go wrong any more.
-func (m *Machine) storeAll(p *put) (core.Result, bool) {
+func (m *Machine) storeAll(o *opened) (core.Result, bool) {
 	s := m.writer
-	if p.all == nil || !s.readItems(p) {
+	if o.all == nil {
+		return core.Result{}, false
+	}
+	defer s.forgetItems()
+	if !s.readItems(o) {
 		return core.Result{}, false
 	}
 	for left := s.items; len(left) > 0; {
 		n := min(len(left), state.MaxWarm)
-		m.storeSome(p.all.number, p.data, left[:n])
+		m.storeSome(o.all.number, o.data, left[:n])
 		left = left[n:]
 	}
-	if cap(s.items) > maxIdleItems {
-		s.items = nil
-	}
-	return core.Result{Value: p.all.result}, true
+	return core.Result{Value: o.all.result}, true
 }
 
 // maxIdleItems is for how many items room is kept for the next command.
 const maxIdleItems = 4 << 10
+
+func (s *script) forgetItems() {
+	if cap(s.items) > maxIdleItems {
+		s.items = nil
+	}
+}
 
 // item is a pair of an encoded map: where its key, its value and what follows begin.
 type item struct{ key, val, end uint32 }
@@ -36,14 +43,14 @@ type item struct{ key, val, end uint32 }
 // not the usual: an argument that is no map, keys that are no short strings or do not ascend, as
 // they do unless somebody else wrote them or one comes twice, values that are tables or nil, and
 // what passes a limit.
-func (s *script) readItems(p *put) bool {
-	all := items{r: p.r}
+func (s *script) readItems(o *opened) bool {
+	all := items{r: o.r}
 	head, err := all.r.Next()
 	if err != nil || head.Kind != value.Map {
 		return false
 	}
 	s.vm.Abandon() // what the call before has used does not count
-	if !s.vm.Take(p.all.steps+mapSteps(head.Len), tableCost+head.Len*pairCost) {
+	if !s.vm.Take(o.all.steps+mapSteps(head.Len), tableCost+head.Len*pairCost) {
 		return false
 	}
 	s.items = s.items[:0]

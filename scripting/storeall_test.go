@@ -113,9 +113,8 @@ func (w *twins) apply(t *testing.T, call []byte) core.Result {
 
 // direct reports whether a call needs no interpreter.
 func (w *twins) direct(call []byte) bool {
-	var p put
-	p.open(w.fast.writer, call)
-	return p.all != nil && w.fast.writer.readItems(&p)
+	o := w.fast.writer.open(call)
+	return o.all != nil && w.fast.writer.readItems(o)
 }
 
 // oddities are values of every kind and size and in every encoding, and bytes that are none.

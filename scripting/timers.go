@@ -172,9 +172,7 @@ func (m *Machine) fire(e *core.Entry, a *arguments) (core.Result, error) {
 		if !ok {
 			break
 		}
-		var p put
-		p.open(m.writer, raw(timer.Val))
-		result := m.carryOut(&nobody, &p, uint64(fired+1))
+		result := m.carryOut(&nobody, m.writer.open(raw(timer.Val)), uint64(fired+1))
 		spent.Steps, spent.Bytes = spent.Steps+m.spent.Steps, spent.Bytes+m.spent.Bytes
 		if result.Failure != nil {
 			m.effects.reportFailure(timer, result.Failure)
