@@ -82,8 +82,8 @@ func (m *machine) restoring() (at []core.Position) {
 	return at
 }
 
-// start gives the lane what has been gathered, unless it is still at work. What only takes a view is
-// done before the lane would be awake.
+// start gives the lane what has been gathered, unless it is still at work. What only takes a view
+// is done before the lane would be awake.
 func (m *machine) start() {
 	if m.busy || len(m.gathering) == 0 {
 		return

@@ -57,8 +57,8 @@ func (b *mailbox) signal() {
 	}
 }
 
-// requests takes as many of the requests as there is room for, and returns how many, and whether the
-// handler has something to look at.
+// requests takes as many of the requests as there is room for, and returns how many, and whether
+// the handler has something to look at.
 func (b *mailbox) requests(requests []core.Request) (n int, news, closed bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -35,7 +35,7 @@ type peer struct {
 	sentCommit core.Index // the newest commit index that it was told
 	sentRound  uint64     // the newest round that it was asked to confirm
 	round      uint64     // the newest round that it confirmed
-	quick      bool       // it was among the first to confirm the newest round of reads, or asks itself
+	quick      bool       // rounds of reads ask it first: see Raft.asks
 	priority   uint64     // what it says: see Config.Priority; never: it may not lead
 	declined   bool       // it was asked to take over, and did not in time
 	matched    uint64     // the newest round begun when match last rose
