@@ -56,6 +56,12 @@ func rare(s State) Schedule {
 			cut.Rate = 0.99
 		}
 		list = append(list, cut, away)
+	case StateRefused:
+		for i := range core.Instant(5) {
+			away, filled := at(FaultIsolate, 30*i, 30*i+15), at(FaultFull, 30*i+14, 30*i+25)
+			away.Node, filled.Node = core.NodeID(i%3+1), core.NodeID(i%3+1)
+			list = append(list, away, filled)
+		}
 	case StateTorn:
 		for i := range core.Instant(20) {
 			f := at(FaultPowerInside, 7*i, 7*i+2)
