@@ -3,19 +3,21 @@
 // come back in the same order. Whatever waits to be written is written at once.
 //
 //	request  kind (1) | key's length (1) | value's length (4) | key | value
-//	reply    length (4) | text of an error; none: it succeeded
+//	reply    whether it failed (1) | length (4) | what was read, or the text of an error
 //
 // A connection begins with one byte of the server's: whether its replica leads.
 package front
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"runtime"
+	"slices"
 	"sync"
 
 	"example.org/compare/system"
@@ -26,7 +28,10 @@ const (
 	kindGet = 2 // without a value
 	kindAll = 3 // the value is a batch, without a key
 
-	headBytes = 6
+	failed = 1 // of a reply
+
+	headBytes      = 6
+	replyHeadBytes = 5
 	// maxValue and maxError bound what is read from the other side.
 	maxValue = 1 << 20
 	maxError = 4 << 10
@@ -137,13 +142,19 @@ func reply(conn net.Conn, asked chan system.Future) {
 	var writing sync.WaitGroup
 	writing.Go(o.write) // ends when wake is closed
 	for f := range asked {
-		text := ""
-		if err := f.Wait(); err != nil {
-			text = err.Error()
-			text = text[:min(len(text), maxError)]
+		outcome, found, err := byte(0), []byte(nil), error(nil)
+		if read, ok := f.(system.Read); ok {
+			found, err = read.Value()
+		} else {
+			err = f.Wait()
+		}
+		if err != nil {
+			outcome, found = failed, []byte(err.Error())
+			found = found[:min(len(found), maxError)]
 		}
 		o.add(func(buf []byte) []byte {
-			return append(binary.LittleEndian.AppendUint32(buf, uint32(len(text))), text...)
+			buf = binary.LittleEndian.AppendUint32(append(buf, outcome), uint32(len(found)))
+			return append(buf, found...)
 		})
 	}
 	close(o.wake)
@@ -210,16 +221,27 @@ type Client struct {
 	closed  bool
 }
 
-// call is a Future.
-type call struct{ settled chan error }
+// call is a Future. Calls are used again, and the memory for what they read.
+type call struct {
+	settled chan error
+	found   []byte
+}
 
-var calls = sync.Pool{New: func() any { return &call{make(chan error, 1)} }}
+var calls = sync.Pool{New: func() any { return &call{settled: make(chan error, 1)} }}
 
 // Wait implements system.Future.
 func (c *call) Wait() error {
 	err := <-c.settled
 	calls.Put(c)
 	return err
+}
+
+// Value implements system.Read.
+func (c *call) Value() ([]byte, error) {
+	err := <-c.settled
+	found := bytes.Clone(c.found)
+	calls.Put(c)
+	return found, err
 }
 
 // Dial connects with the first that leads.
@@ -280,9 +302,8 @@ func (c *Client) read() {
 	r := bufio.NewReaderSize(c.conn, bufferBytes)
 	var err error
 	for err == nil {
-		var outcome error
-		if outcome, err = readReply(r); err == nil {
-			(<-c.waiting).settled <- outcome
+		if _, err = r.Peek(1); err == nil {
+			err = (<-c.waiting).read(r)
 		}
 	}
 	c.mu.Lock()
@@ -295,23 +316,30 @@ func (c *Client) read() {
 	}
 }
 
-func readReply(r *bufio.Reader) (outcome, err error) {
-	var head [4]byte
+// read takes a reply and tells the outcome. It returns an error, which is the outcome then, if the
+// connection is of no more use.
+func (c *call) read(r *bufio.Reader) error {
+	outcome, err := c.take(r)
+	if err == nil && outcome == failed {
+		c.settled <- errors.New(string(c.found))
+	} else {
+		c.settled <- err
+	}
+	return err
+}
+
+func (c *call) take(r *bufio.Reader) (outcome byte, err error) {
+	var head [replyHeadBytes]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
-		return nil, err
+		return 0, err
 	}
-	n := binary.LittleEndian.Uint32(head[:])
-	if n > maxError {
-		return nil, fmt.Errorf("%w: error of %d bytes", ErrProtocol, n)
+	outcome, n := head[0], binary.LittleEndian.Uint32(head[1:])
+	if n > maxValue || outcome == failed && n > maxError {
+		return 0, fmt.Errorf("%w: reply of %d bytes", ErrProtocol, n)
 	}
-	if n == 0 {
-		return nil, nil
-	}
-	text := make([]byte, n)
-	if _, err := io.ReadFull(r, text); err != nil {
-		return nil, err
-	}
-	return errors.New(string(text)), nil
+	c.found = slices.Grow(c.found[:0], int(n))[:n]
+	_, err = io.ReadFull(r, c.found)
+	return outcome, err
 }
 
 // Close implements system.Target.

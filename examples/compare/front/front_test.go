@@ -21,6 +21,15 @@ type node struct {
 // settled is a Future that has been settled.
 type settled struct{ err error }
 
+// found is one of a read.
+type found struct {
+	settled
+	value string
+}
+
+// Value implements system.Read.
+func (f found) Value() ([]byte, error) { return []byte(f.value), f.err }
+
 // Wait implements system.Future.
 func (s settled) Wait() error { return s.err }
 
@@ -44,10 +53,11 @@ func (n *node) PutAll(b system.Batch) system.Future {
 
 // Get implements system.Target.
 func (n *node) Get(key string) system.Future {
-	if _, ok := n.items[key]; !ok {
+	value, ok := n.items[key]
+	if !ok {
 		return settled{errors.New("no " + key + strings.Repeat("!", 2*maxError))}
 	}
-	return settled{}
+	return found{value: value}
 }
 
 // Leads implements system.Node.
@@ -83,6 +93,9 @@ func TestRequestsReachTheOneThatLeads(t *testing.T) {
 		if err := f.Wait(); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if v, err := c.Get("c").(system.Read).Value(); string(v) != "3" || err != nil {
+		t.Errorf("got %q, %v", v, err)
 	}
 	if err := c.Get("b").Wait(); err == nil || !strings.HasPrefix(err.Error(), "no b!") {
 		t.Errorf("got %v", err)
@@ -180,11 +193,12 @@ func FuzzServerReads(f *testing.F) {
 }
 
 func FuzzClientReads(f *testing.F) {
-	f.Add([]byte{0, 0, 0, 0, 2, 0, 0, 0, 'n', 'o'})
-	f.Add([]byte{255, 255, 255, 255})
+	f.Add([]byte{0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 'n', 'o', 0, 1, 0, 0, 0, 'v'})
+	f.Add([]byte{1, 255, 255, 255, 255})
 	f.Fuzz(func(_ *testing.T, data []byte) {
-		for r := bufio.NewReader(bytes.NewReader(data)); ; {
-			if _, err := readReply(r); err != nil {
+		c := call{settled: make(chan error, 1)}
+		for r := bufio.NewReader(bytes.NewReader(data)); ; <-c.settled {
+			if err := c.read(r); err != nil {
 				return
 			}
 		}

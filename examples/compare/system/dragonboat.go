@@ -116,16 +116,23 @@ type boatFuture struct {
 
 // Wait implements Future.
 func (f boatFuture) Wait() error {
+	_, err := f.Value()
+	return err
+}
+
+// Value implements Read.
+func (f boatFuture) Value() ([]byte, error) {
 	result := <-f.state.ResultC()
 	defer f.state.Release()
 	if !result.Completed() {
-		return errDropped
+		return nil, errDropped
 	}
 	if f.boat == nil {
-		return nil
+		return nil, nil
 	}
-	_, err := f.boat.ReadLocalNode(f.state, f.key)
-	return err
+	found, err := f.boat.ReadLocalNode(f.state, f.key)
+	v, _ := found.([]byte)
+	return v, err
 }
 
 // Close implements Target.

@@ -14,6 +14,12 @@ import (
 // Future is the outcome of a request. Wait may be called once.
 type Future interface{ Wait() error }
 
+// Read is a Future of a read. Value is Wait that returns what was found, which must not be changed.
+type Read interface {
+	Future
+	Value() ([]byte, error)
+}
+
 // Target takes requests from any number of goroutines.
 type Target interface {
 	Put(key string, value []byte) Future
@@ -119,13 +125,19 @@ func newSlot() *slot { return slots.Get().(*slot) }
 
 // Wait implements Future.
 func (s *slot) Wait() error {
-	err := <-s.settled
+	_, err := s.Value()
+	return err
+}
+
+// Value implements Read.
+func (s *slot) Value() (v []byte, err error) {
+	err = <-s.settled
 	if err == nil && s.read != nil {
-		_, err = s.read.Get(s.key)
+		v, err = s.read.Get(s.key)
 	}
 	s.read, s.key, s.data = nil, "", nil
 	slots.Put(s)
-	return err
+	return v, err
 }
 
 // failed is a Future that has failed.
