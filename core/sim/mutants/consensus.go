@@ -78,9 +78,13 @@ var consensus = []Mutant{
 		Test: "TestTranscripts/ReadAsksFew", Package: "core/raft",
 	}, {
 		Name: "reads that are not answered ask nobody else", File: "core/raft/replicate.go",
-		Old:  "\tr.reads.all = true\n\tif r.beat",
-		New:  "\tif r.beat",
+		Old:  "\tr.reads.all = true\n",
 		Test: "TestTranscripts/ReadAsksFew", Package: "core/raft",
+	}, {
+		Name: "reads that are out do not notice that the voters changed", File: "core/raft/replicate.go",
+		Old:  "\tr.confirmReads() // those who have answered",
+		New:  "\t// those who have answered",
+		Test: "TestTranscripts/ReadAcrossShrinking", Package: "core/raft",
 	}, {
 		Name: "reads do not wait for the first commit of the term", File: "core/raft/reads.go",
 		Old: "if q.asked > 0 || q.waiting.Len() == 0 || r.commit < r.noop {",
