@@ -63,6 +63,7 @@ func (m *machine) add(t engine.Work) {
 			q.Caller.Replied(q.Token, core.Reply{Leader: t.Leader, Err: core.ErrBusy})
 		}
 		m.served(engine.Waited(t.Queries[room:]), nil)
+		clear(t.Queries[room:]) // the memory is used again, perhaps never up to here
 		t.Queries = t.Queries[:room]
 	}
 	if n := len(m.gathering); n == 0 || !m.gathering[n-1].Join(&t) {

@@ -157,6 +157,21 @@ func TestAsManyQueriesAreTakenAsThereIsRoomFor(t *testing.T) {
 	}
 }
 
+// TestQueriesThatAreRefusedAreNotHeldOnTo by the memory that they came in.
+func TestQueriesThatAreRefusedAreNotHeldOnTo(t *testing.T) {
+	b, _ := newCountingBench(t, 4)
+	queries := make([]core.Request, 6)
+	for i := range queries {
+		queries[i] = core.Request{Caller: answers{}, Data: []byte("x")}
+	}
+	b.machines[0].add(engine.Work{Queries: queries})
+	for i, q := range queries {
+		if held := q.Caller != nil; held != (i < 4) {
+			t.Errorf("query %d: held %v", i, held)
+		}
+	}
+}
+
 // TestBytesOfQueriesAreBounded while they wait, and not afterwards.
 func TestBytesOfQueriesAreBounded(t *testing.T) {
 	b, _ := newCountingBench(t, 10_000) // with a query of one byte
