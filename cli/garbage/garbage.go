@@ -7,6 +7,7 @@ package garbage
 
 import (
 	"os"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -33,6 +34,9 @@ const (
 	// fade is the part of its rate that a program is taken to have still, after a period in which it
 	// did nothing: after a burst it takes some seconds to be believed to be over.
 	fade = 75 // percent
+	// enough collections in a row have the runtime return what is free: it goes by what was in use
+	// when the one before last ended, and pools keep theirs until the second.
+	enough = 3
 )
 
 // Tend sees to it until stop is called, which brings back the setting from before. It leaves alone
@@ -70,6 +74,7 @@ type tender struct {
 	last heap
 	rate uint64 // bytes that come up in the time of apart
 	now  int    // the setting
+	runs int    // collections in a row that were not the runtime's own
 }
 
 // heap is what the runtime tells of it, in bytes.
@@ -93,14 +98,20 @@ func look() heap {
 }
 
 // tend changes the setting if that is worth it. When a program has come to have little to do, what
-// is left of the time before is collected, and all that is free goes back to the system: the
-// runtime would do so after some more collections, from which such a program is far.
+// is left of the time before is collected, a few times: then the runtime returns what is free,
+// piece by piece beside the program. To have it return all at once would stop a processor for as
+// long as that takes, and it may be the only one.
 func (t *tender) tend(h heap) {
 	recent := (h.allocated - t.last.allocated) * uint64(apart/period)
 	t.rate, t.last = max(recent, t.rate/100*fade), h
 	if few := little(h.live); t.rate <= few && h.there+h.free > h.live+2*few {
-		debug.FreeOSMemory()
-		h = look()
+		if t.runs < enough {
+			runtime.GC()
+			t.runs++
+			h = look()
+		}
+	} else {
+		t.runs = 0
 	}
 	if next := percent(h.live, t.rate); max(next-t.now, t.now-next)*100 > t.now*step {
 		t.now = next
