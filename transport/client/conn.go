@@ -45,7 +45,8 @@ var (
 //  1. An exchange is in waiting[head:], without an id, or in flight, until it is settled.
 //  2. flight has at most welcome.Window exchanges. No id is used twice.
 //  3. out has the frames of those in flight whose ids are above taken, in order: the writer has not
-//     taken them, and they were certainly not sent.
+//     taken them, and they were certainly not sent. If stale, it also has some of others that were
+//     dropped, which leave it before it is taken.
 //  4. Exchanges wait only while flight or out has no room.
 //  5. Once err is set, all of these are empty and remain so.
 //  6. timer is set to wake, and no exchange's deadline is before it; zero: there is no exchange.
@@ -60,6 +61,7 @@ type conn struct {
 	head    int
 	flight  flight
 	out     []byte
+	stale   bool
 	taken   uint64
 	timer   *time.Timer // runs expire
 	wake    time.Time
@@ -173,24 +175,28 @@ func (c *conn) fill() {
 	}
 }
 
-// drop settles an exchange in flight without a reply. It reports whether its frame is still in out.
-func (c *conn) drop(x *exchange, err error) (unsent bool) {
+// drop settles an exchange in flight without a reply.
+func (c *conn) drop(x *exchange, err error) {
 	x.settled, x.err = true, err
 	c.flight.remove(x)
-	if unsent = x.request.ID > c.taken; unsent {
-		x.request.ID = 0
+	if x.request.ID > c.taken {
+		x.request.ID, c.stale = 0, true
 	}
-	return unsent
 }
 
-// withdraw takes the frames of exchanges that were dropped out of out.
+// withdraw takes the frames of exchanges that were dropped out of out: of all at once, for many may
+// be while the writer is held up.
 func (c *conn) withdraw() {
-	c.out = c.out[:0]
+	if !c.stale {
+		return
+	}
+	c.out, c.stale = c.out[:0], false
 	for id := c.taken + 1; id <= c.flight.last; id++ {
 		if x := c.flight.find(id); x != nil {
 			c.out = x.request.AppendFrame(c.out)
 		}
 	}
+	c.fill()
 }
 
 // cancel settles an exchange that is not settled yet. If it was not sent, it never will be.
@@ -204,8 +210,8 @@ func (c *conn) cancel(x *exchange, err error) {
 		if i := slices.Index(c.waiting[c.head:], x); i >= 0 {
 			c.waiting = slices.Delete(c.waiting, c.head+i, c.head+i+1)
 		}
-	case c.drop(x, err):
-		c.withdraw()
+	default:
+		c.drop(x, err)
 	}
 	if !settled {
 		c.fill()
@@ -220,7 +226,7 @@ func (c *conn) cancel(x *exchange, err error) {
 // request next to nothing: as a rule it is answered before any deadline comes.
 func (c *conn) expire() {
 	c.mu.Lock()
-	now, late, unsent := time.Now(), []*exchange(nil), false
+	now, late := time.Now(), []*exchange(nil)
 	c.wake = time.Time{}
 	overdue := func(x *exchange) bool {
 		if x.deadline.After(now) {
@@ -237,11 +243,8 @@ func (c *conn) expire() {
 	c.waiting = c.waiting[:c.head+len(left)]
 	for _, x := range c.flight.slots {
 		if x != nil && overdue(x) {
-			unsent = c.drop(x, errExpired) || unsent
+			c.drop(x, errExpired)
 		}
-	}
-	if unsent {
-		c.withdraw()
 	}
 	if !c.wake.IsZero() {
 		c.timer.Reset(max(c.wake.Sub(now), grain))
@@ -276,7 +279,7 @@ func (c *conn) write() {
 func (c *conn) collect(spare []byte) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.err == nil && len(c.out) == 0 {
+	for c.withdraw(); c.err == nil && len(c.out) == 0; c.withdraw() {
 		for c.err == nil && len(c.out) == 0 {
 			c.work.Wait()
 		}

@@ -41,6 +41,7 @@ func TestEveryExchangeEndsAtItsDeadline(t *testing.T) {
 			}
 		}
 		waiting.Wait()
+		c.withdraw()
 		if len(c.waiting) != c.head || c.flight.count > 0 || len(c.out) > 0 || !c.wake.IsZero() {
 			t.Errorf("left: %d waiting, %d in flight, %d bytes to send, wake %v",
 				len(c.waiting)-c.head, c.flight.count, len(c.out), c.wake)

@@ -71,8 +71,10 @@ func TestWhatIsTakenBackIsNotSent(t *testing.T) {
 			i := random.IntN(len(open))
 			c.cancel(open[i], errExpired)
 			open = slices.Delete(open, i, i+1)
-		case n < 8 && len(c.out) > 0:
-			sent.Write(c.collect(nil))
+		case n < 8:
+			if c.withdraw(); len(c.out) > 0 { // else it waits
+				sent.Write(c.collect(nil))
+			}
 		case n < 9: // some are answered, and what was not sent as well, by a server that errs
 			replies := []wire.Reply{{ID: c.taken + 1}, {ID: 1 + random.Uint64N(c.taken+1)}}
 			settled := make([]*exchange, len(replies))
@@ -108,6 +110,33 @@ func TestWhatIsTakenBackIsNotSent(t *testing.T) {
 		if x.sent() {
 			t.Fatal("an exchange says that it was sent, and was not")
 		}
+	}
+}
+
+// TestWhatWaitsFollowsWhatIsTakenBack fills what the writer is to take next, has one more exchange
+// wait, and takes back all but that: the writer sends it, though nobody wakes him again.
+func TestWhatWaitsFollowsWhatIsTakenBack(t *testing.T) {
+	here, there := net.Pipe()
+	defer there.Close()
+	c := newConn(here, "nobody", wire.Welcome{Window: 1000, MaxRequestBytes: batchBytes})
+	defer c.fail(errParted)
+	var all []*exchange
+	for len(c.waiting) == 0 {
+		x := newExchange().(*exchange)
+		x.request.Data = make([]byte, batchBytes/10)
+		if err := c.start(x, time.Now().Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, x)
+	}
+	last := all[len(all)-1]
+	for _, x := range all[:len(all)-1] {
+		if c.cancel(x, errExpired); x.sent() {
+			t.Fatal("sent by nobody")
+		}
+	}
+	if got := len(c.collect(nil)); got < batchBytes/10 || got > batchBytes/5 || !last.sent() {
+		t.Errorf("%d bytes are sent, the last one's: %v", got, last.sent())
 	}
 }
 
