@@ -48,6 +48,7 @@ func (s *script) findStores() {
 // they need of the state is fetched from memory for all of them at once.
 type ahead struct {
 	n      int
+	used   int // the most that n has been since forget
 	calls  [state.MaxWarm]put
 	others [state.MaxWarm]opened
 	sought [state.MaxWarm]state.Sought // what they write, or are likely to
@@ -73,6 +74,7 @@ type opened struct {
 // first argument is likely to be written, if the script has one collection.
 func (a *ahead) look(s *script, space *state.Space, entries []core.Entry) {
 	a.n, a.keys = min(len(entries), state.MaxWarm), a.keys[:0]
+	a.used = max(a.used, a.n)
 	for i := range a.n {
 		p, q := &a.calls[i], &a.sought[i]
 		p.open(s, entries[i].Data, &a.others[i])
@@ -122,9 +124,9 @@ func (s *script) opened(c call, err error, data []byte) opened {
 
 // forget lets go of the entries.
 func (a *ahead) forget() {
-	clear(a.calls[:a.n])
-	clear(a.others[:a.n])
-	a.n = 0
+	clear(a.calls[:a.used])
+	clear(a.others[:a.used])
+	a.n, a.used = 0, 0
 }
 
 // store carries out a store.

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/scripting/state"
 )
 
 // stored has commands that are stores, and others that nearly are.
@@ -157,4 +158,23 @@ func name(data []byte) string {
 		return ""
 	}
 	return string(c.name)
+}
+
+// TestEntriesAreForgotten when they are applied, those of a look before the last included.
+func TestEntriesAreForgotten(t *testing.T) {
+	m := newMachine(t, Default())
+	var entries []core.Entry
+	for i := range core.Index(state.MaxWarm + 1) {
+		call := encode(t, "put", "key", "value")
+		if i%2 == 0 {
+			call = encode(t, "put_all", map[string]any{"a": "b"})
+		}
+		entries = append(entries, commandEntry(i+1, call))
+	}
+	apply(t, m, entries)
+	for i := range state.MaxWarm {
+		if m.ahead.calls[i].val != nil || m.ahead.others[i].data != nil {
+			t.Errorf("call %d is held on to", i)
+		}
+	}
 }
