@@ -34,7 +34,8 @@ const (
 	perBucket = 5  // items, in the mean and at most
 	growth    = 8  // the part of the buckets by which there are more after a round
 	tagBits   = 25
-	cellBits  = 64 - tagBits // so there may be 2^26 blocks, which are a quarter of a TiB or more
+	cellBits  = 64 - tagBits
+	maxBlocks = 1 << (cellBits - granuleBits) // which are a quarter of a TiB or more
 )
 
 // entryOf is the entry of an item.

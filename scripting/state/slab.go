@@ -153,6 +153,9 @@ func (s *slab) add(b block, bytes int) int {
 	if len(s.blocks) == 0 {
 		s.blocks = append(s.blocks, block{}) // so that no cell is zero
 	}
+	if len(s.blocks) == maxBlocks {
+		panic("state: more blocks than an index can tell apart")
+	}
 	s.blocks = append(s.blocks, b)
 	return len(s.blocks) - 1
 }

@@ -45,8 +45,7 @@ func TestLateNodeCatchesUpBySnapshot(t *testing.T) {
 func flood(t *testing.T, y *tally, numbers int) {
 	t.Helper()
 	const workers, window = 4, 256
-	ctx, cancel := context.WithTimeout(t.Context(), Patience)
-	defer cancel()
+	patient := y.cluster.connect(t, client.Config{})
 	var group sync.WaitGroup
 	for range workers {
 		group.Go(func() {
@@ -59,7 +58,7 @@ func flood(t *testing.T, y *tally, numbers int) {
 					return
 				}
 				room <- struct{}{}
-				y.client.Go(ctx, client.Request{Data: data},
+				patient.Go(context.Background(), client.Request{Data: data},
 					func(_ client.Reply, err error) {
 						y.mu.Lock()
 						defer y.mu.Unlock()
