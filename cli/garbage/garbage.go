@@ -20,10 +20,10 @@ import (
 const (
 	apart   = 10 * time.Second
 	least   = 32 << 20
-	part    = 12 // percent
-	whole   = 512 << 20
-	share   = 50  // percent
-	highest = 800 // percent
+	part    = 12        // percent
+	whole   = 512 << 20 // for each node of the program
+	share   = 50        // percent
+	highest = 800       // percent
 )
 
 const (
@@ -40,13 +40,16 @@ const (
 )
 
 // Tend sees to it until stop is called, which brings back the setting from before. It leaves alone
-// what the user has said by GOGC or GOMEMLIMIT. It is for a program as a whole: once is enough.
-func Tend() (stop func()) {
+// what the user has said by GOGC or GOMEMLIMIT. It is for a program as a whole, which has so many
+// nodes: once is enough.
+func Tend(nodes int) (stop func()) {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return func() {}
 	}
 	last := look()
-	t := tender{last: last, rate: whole, now: percent(last.live, whole)}
+	t := tender{last: last, whole: whole * uint64(nodes)}
+	t.rate = t.whole
+	t.now = t.percent(last.live)
 	was := debug.SetGCPercent(t.now)
 	end, ended := make(chan struct{}), make(chan struct{})
 	go func() { // ended by stop
@@ -71,10 +74,11 @@ func Tend() (stop func()) {
 
 // tender is what was seen at the last look, and what follows from it.
 type tender struct {
-	last heap
-	rate uint64 // bytes that come up in the time of apart
-	now  int    // the setting
-	runs int    // collections in a row that were not the runtime's own
+	last  heap
+	whole uint64 // for all nodes
+	rate  uint64 // bytes that come up in the time of apart
+	now   int    // the setting
+	runs  int    // collections in a row that were not the runtime's own
 }
 
 // heap is what the runtime tells of it, in bytes.
@@ -113,16 +117,16 @@ func (t *tender) tend(h heap) {
 	} else {
 		t.runs = 0
 	}
-	if next := percent(h.live, t.rate); max(next-t.now, t.now-next)*100 > t.now*step {
+	if next := t.percent(h.live); max(next-t.now, t.now-next)*100 > t.now*step {
 		t.now = next
 		debug.SetGCPercent(next)
 	}
 }
 
-// percent is the setting for so many bytes in use, when so many come up in the time of apart.
-func percent(live, rate uint64) int {
-	most := max(whole-min(live, whole), live/100*share)
-	room := min(max(rate, little(live)), most)
+// percent is the setting for so many bytes in use.
+func (t *tender) percent(live uint64) int {
+	most := max(t.whole-min(live, t.whole), live/100*share)
+	room := min(max(t.rate, little(live)), most)
 	return int(min(100*room/max(live, 1), highest))
 }
 

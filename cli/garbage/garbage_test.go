@@ -23,8 +23,10 @@ func TestPercentFallsAsMoreIsInUse(t *testing.T) {
 		0: {800, 800, 800}, 4 << 20: {800, 800, 800}, 128 << 20: {300, 50, 25},
 		256 << 20: {100, 25, 12}, 384 << 20: {50, 16, 12}, 64 << 30: {50, 12, 12},
 	} {
-		got := [...]int{percent(live, 1<<40), percent(live, 64<<20), percent(live, 0)}
-		for i := range got {
+		var got [3]int
+		for i, rate := range []uint64{1 << 40, 64 << 20, 0} {
+			given := tender{whole: whole, rate: rate}
+			got[i] = given.percent(live)
 			if max(got[i]-want[i], want[i]-got[i]) > 1 { // it is rounded
 				t.Errorf("%d bytes: got %d, want %d", live, got, want)
 				break
@@ -33,12 +35,19 @@ func TestPercentFallsAsMoreIsInUse(t *testing.T) {
 	}
 }
 
+func TestNodesHaveRoomEach(t *testing.T) {
+	one, three := tender{whole: whole, rate: 1 << 40}, tender{whole: 3 * whole, rate: 1 << 40}
+	if a, b := one.percent(256<<20), three.percent(256<<20); a != 100 || b != 500 {
+		t.Errorf("got %d for one node and %d for three, want 100 and 500", a, b)
+	}
+}
+
 // TestGarbageOfABurstIsReturned once it is over, and not before.
 func TestGarbageOfABurstIsReturned(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	runtime.GC()
 	const step = 1 << 20
-	tender := tender{last: look(), now: highest}
+	tender := tender{last: look(), whole: whole, now: highest}
 	for range 200 {
 		kept = make([]byte, step)
 	}
@@ -81,7 +90,7 @@ func TestSettingFollowsWhatIsInUse(t *testing.T) {
 	t.Setenv("GOMEMLIMIT", "")
 	was := setting()
 	synctest.Test(t, func(t *testing.T) {
-		stop := Tend()
+		stop := Tend(1)
 		little := setting()
 		held := make([]byte, 256<<20)
 		runtime.GC()
@@ -105,7 +114,7 @@ func TestWhatTheUserSaysWins(t *testing.T) {
 			t.Setenv("GOMEMLIMIT", "")
 			t.Setenv(name, "80")
 			was := setting()
-			stop := Tend()
+			stop := Tend(1)
 			if got := setting(); got != was {
 				t.Errorf("got %d, want %d", got, was)
 			}

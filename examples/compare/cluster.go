@@ -54,7 +54,7 @@ func start(s system.System, dir string, apart bool, how setup) (*cluster, error)
 func (c *cluster) startHere(s system.System, peers []string, dir string) error {
 	var nodes []system.Node
 	for i := range peers {
-		n, err := openNode(s, system.Config{ID: i + 1, Peers: peers, Dir: dir})
+		n, err := openNode(s, system.Config{ID: i + 1, Peers: peers, Dir: dir, Beside: len(peers) - 1})
 		if err != nil {
 			return err
 		}

@@ -28,7 +28,7 @@ func Run(ctx context.Context, c Config) error {
 	if c.Procs > 0 {
 		runtime.GOMAXPROCS(c.Procs)
 	}
-	defer garbage.Tend()()
+	defer garbage.Tend(1)()
 	if c.Seed == 0 {
 		c.Seed = rand.Uint64()
 	}

@@ -47,6 +47,9 @@ type Config struct {
 	Peers []string // addresses of all, by id from 1 on
 	Dir   string   // empty, or what the same replica has left there
 
+	// Beside is how many other replicas this process has.
+	Beside int
+
 	// Election is the least time without a leader before an election, three times that between a
 	// leader's signs of life, where there is a choice; zero: the system's default or, without one,
 	// 500 ms.

@@ -28,8 +28,8 @@ import (
 var Tidelock = System{
 	Name: "tidelock", Machine: "Lua",
 	Setup: "defaults: transport tcp, store wal, the Lua machine kv with its sandbox on, snapshots " +
-		"and digests as ever, and raft-node's setting of the collector, where the others have Go's " +
-		"own; over the network its own client on one connection, without sessions, " +
+		"and digests as ever, and raft-node's setting of the collector for each node, where the others " +
+		"have Go's own; over the network its own client on one connection, without sessions, " +
 		"which no other system has",
 	Open: openTidelock,
 	Serve: func(n Node, listen string) (Server, error) {
@@ -92,7 +92,7 @@ func openTidelock(c Config) (Node, error) {
 		return nil, errors.Join(err, n.Close())
 	}
 	n.Start(transport)
-	return tidelock{n, garbage.Tend()}, nil
+	return tidelock{n, garbage.Tend(c.Beside + 1)}, nil
 }
 
 // betweenSnapshots is how many entries there are from one replica's first snapshot to the next one's.
