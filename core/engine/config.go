@@ -18,8 +18,9 @@ type Config struct {
 	// Node is this node's id. Required.
 	Node core.NodeID
 
-	// Incarnation differs between runs of the same node, so that an answer meant for an earlier run
-	// is not taken for this one's. Default 1.
+	// Incarnation rises between runs of the same node, so that an answer meant for an earlier run is
+	// not taken for this one's, nor what this one passes on for a repetition of what an earlier one
+	// did. Default 1.
 	Incarnation uint32
 
 	// Tick is the length of a raft tick in nanoseconds. Default 10 ms.

@@ -19,7 +19,7 @@ func start(ctx context.Context, p *parts) error {
 	if err := errors.Join(p.checkMembers(), p.recall()); err != nil {
 		return closeAll(err, p.store)
 	}
-	n, err := node.New(p.nodeConfig(uint32(time.Now().UnixNano())))
+	n, err := node.New(p.nodeConfig(node.Incarnation(time.Now())))
 	if err != nil {
 		return closeAll(fmt.Errorf("open node: %w", err), p.store)
 	}
@@ -52,7 +52,7 @@ func start(ctx context.Context, p *parts) error {
 	return closeAll(nil, api, service, backups, n)
 }
 
-// nodeConfig says what the node is made of. The incarnation differs from start to start.
+// nodeConfig says what the node is made of. The incarnation rises from start to start.
 func (p *parts) nodeConfig(incarnation uint32) node.Config {
 	return node.Config{
 		Engine: engine.Config{

@@ -73,7 +73,7 @@ func openTidelock(c Config) (Node, error) {
 	id := core.NodeID(c.ID)
 	config := node.Config{
 		Engine: tune(engine.Config{
-			Node: id, Incarnation: uint32(time.Now().UnixNano()) | 1,
+			Node: id, Incarnation: node.Incarnation(time.Now()),
 		}, c), Cluster: 1, Store: store, Snapshots: snapshots,
 		Groups: []node.Group{{ID: core.DefaultGroup, Members: members}},
 		Machine: func(core.GroupID) (core.StateMachine, error) {
