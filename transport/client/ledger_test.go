@@ -51,3 +51,26 @@ func TestLedgerAgainstTwin(t *testing.T) {
 		}
 	}
 }
+
+// TestOpenedMeanwhile: who saw that there is no session opens none if another has done so since.
+func TestOpenedMeanwhile(t *testing.T) {
+	s := sessions{groups: map[core.GroupID]*roll{}}
+	late := &task{}
+	if s.number(late) {
+		t.Fatal("a number of no session")
+	}
+	own, _, err := s.open(0)
+	if own == nil || err != nil {
+		t.Fatalf("the first: %v, %v", own, err)
+	}
+	if other, under, err := s.open(0); other != nil || under == nil || err != nil {
+		t.Errorf("beside it: %v, %v, %v", other, under, err)
+	}
+	s.opened(own, 7)
+	if other, under, err := s.open(0); other != nil || under != nil || err != nil {
+		t.Errorf("after it: %v, %v, %v", other, under, err)
+	}
+	if !s.number(late) || late.ledger.id != 7 || late.number != 1 {
+		t.Errorf("number %d of %+v", late.number, late.ledger)
+	}
+}

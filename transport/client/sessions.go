@@ -73,19 +73,28 @@ func (s *sessions) number(t *task) bool {
 	if r == nil {
 		return false
 	}
+	l := r.free()
+	if l == nil {
+		return false
+	}
+	l.last++
+	t.ledger, t.number = l, l.last
+	t.data = make([]byte, 0, maxHeader+len(t.request.Data))
+	t.data, _ = session.Header{
+		Op: session.OpCommand, Session: l.id, Sequence: l.last, Done: l.done,
+	}.AppendBinary(t.data)
+	t.data = append(t.data, t.request.Data...)
+	return true
+}
+
+// free returns a session that has a number for one more command, or nil.
+func (r *roll) free() *ledger {
 	for _, l := range r.ledgers {
 		if l.last-l.done < session.MaxWindow {
-			l.last++
-			t.ledger, t.number = l, l.last
-			t.data = make([]byte, 0, maxHeader+len(t.request.Data))
-			t.data, _ = session.Header{
-				Op: session.OpCommand, Session: l.id, Sequence: l.last, Done: l.done,
-			}.AppendBinary(t.data)
-			t.data = append(t.data, t.request.Data...)
-			return true
+			return l
 		}
 	}
-	return false
+	return nil
 }
 
 // settle notes that nobody waits for a command any more.
@@ -96,8 +105,9 @@ func (s *sessions) settle(t *task) {
 	t.ledger = nil
 }
 
-// open returns the roll in which the caller is to open a session or, if that is under way already,
-// what to wait for. An error says that there are too many sessions.
+// open returns the roll in which the caller is to open a session; what to wait for, if that is
+// under way already; or neither, if it was done since the caller saw that there was none. An error
+// says that there are too many sessions.
 func (s *sessions) open(g core.GroupID) (own *roll, under <-chan struct{}, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -109,10 +119,12 @@ func (s *sessions) open(g core.GroupID) (own *roll, under <-chan struct{}, err e
 		r = &roll{}
 		s.groups[g] = r
 	}
-	if r.opening != nil {
+	switch {
+	case r.free() != nil:
+		return nil, nil, nil
+	case r.opening != nil:
 		return nil, r.opening, nil
-	}
-	if len(r.ledgers) >= maxSessions {
+	case len(r.ledgers) >= maxSessions:
 		return nil, nil, core.ErrBusy
 	}
 	r.opening = make(chan struct{})
@@ -148,10 +160,12 @@ func (c *Client) enroll(ctx context.Context, t *task) error {
 		switch {
 		case err != nil:
 			return err
-		case own == nil:
+		case under != nil:
 			if err := wait(ctx, time.Until(t.deadline), under); err != nil {
 				return fmt.Errorf("%w: wait for a session: %w", ErrUnavailable, err)
 			}
+			continue
+		case own == nil:
 			continue
 		}
 		id, err := c.openSession(ctx, t)
