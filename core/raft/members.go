@@ -54,6 +54,9 @@ func (r *Raft) adopt(entries []core.Entry) {
 	}
 	if len(r.eras) > before {
 		r.arrange()
+		if r.role == Leader {
+			r.confirmReads() // those who have answered may be a quorum now
+		}
 	}
 }
 

@@ -98,7 +98,6 @@ func (r *Raft) append(entries []core.Entry) {
 // and not since the election, so that all groups that a node leads send theirs at the same time.
 func (r *Raft) tickLeader() {
 	r.reads.all = true
-	r.confirmReads() // those who have answered may be a quorum since the voters changed
 	if r.beat++; r.ticks == 0 {
 		r.beat = 0
 		r.round++
