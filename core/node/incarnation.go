@@ -1,10 +1,16 @@
 package node
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
-// epoch is when incarnations begin to be counted, the year 2026, in ms; they end 13 years later.
+// epoch is when incarnations begin to be counted, the year 2026, in ms.
 const epoch = 1_767_225_600_000
 
-// Incarnation is an engine.Config.Incarnation for a node that starts at this time: it rises from
-// run to run as long as the clock does, by one in a tenth of a second.
-func Incarnation(now time.Time) uint32 { return uint32(max((now.UnixMilli()-epoch)/100, 1)) }
+// Incarnation is the least engine.Config.Incarnation of a node that starts at this time. It rises
+// by one in a tenth of a second until 2032, as long as the clock does, and leaves as many numbers
+// for a caller who counts on by himself.
+func Incarnation(now time.Time) uint32 {
+	return uint32(min(max((now.UnixMilli()-epoch)/100, 1), math.MaxUint32/2))
+}

@@ -39,9 +39,9 @@ func TestANodeNeedsNoMoreThanIDs(t *testing.T) {
 	if m.Members[1].Addr != "127.0.0.1:9002" {
 		t.Errorf("peer 2 at %s", m.Members[1].Addr)
 	}
-	n := p.nodeConfig(0)
+	n := p.nodeConfig(7)
 	if n.Engine.Raft.ElectionTicks != 50 || n.Engine.Raft.HeartbeatTicks != 10 ||
-		n.Engine.Tick != 10_000_000 || n.Engine.Incarnation == 0 {
+		n.Engine.Tick != 10_000_000 || n.Engine.Incarnation != 7 {
 		t.Errorf("got %+v", n.Engine)
 	}
 }

@@ -217,8 +217,26 @@ func (m *migration) settle(building string) error {
 	if err := m.fs.SyncDir(m.to.Dir); err != nil {
 		return fmt.Errorf("sync %s: %w", m.to.Dir, err)
 	}
+	if err := m.carryIncarnation(); err != nil {
+		return err
+	}
 	m.owner.Store = m.to.Store
 	return m.owner.write(m.fs, filepath.Join(m.to.Dir, identityName))
+}
+
+// carryIncarnation has the node go on counting its runs where it did in its old directory.
+func (m *migration) carryIncarnation() error {
+	if m.directories() == 1 {
+		return nil
+	}
+	last, err := readIncarnation(m.fs, filepath.Join(m.from.Dir, incarnationName))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	}
+	return writeIncarnation(m.fs, filepath.Join(m.to.Dir, incarnationName), last)
 }
 
 // openCopy opens a copy of what a store keeps at path: opening one may write to it.

@@ -10,6 +10,7 @@ import (
 	"github.com/tidelock-raft/tidelock/core/engine"
 	"github.com/tidelock-raft/tidelock/core/node"
 	"github.com/tidelock-raft/tidelock/core/raft"
+	"github.com/tidelock-raft/tidelock/persist/vfs"
 	"github.com/tidelock-raft/tidelock/transport/api/native"
 )
 
@@ -19,7 +20,11 @@ func start(ctx context.Context, p *parts) error {
 	if err := errors.Join(p.checkMembers(), p.recall()); err != nil {
 		return closeAll(err, p.store)
 	}
-	n, err := node.New(p.nodeConfig(node.Incarnation(time.Now())))
+	incarnation, err := incarnate(vfs.OS(), p.Dir, time.Now())
+	if err != nil {
+		return closeAll(err, p.store)
+	}
+	n, err := node.New(p.nodeConfig(incarnation))
 	if err != nil {
 		return closeAll(fmt.Errorf("open node: %w", err), p.store)
 	}
@@ -52,11 +57,11 @@ func start(ctx context.Context, p *parts) error {
 	return closeAll(nil, api, service, backups, n)
 }
 
-// nodeConfig says what the node is made of. The incarnation rises from start to start.
+// nodeConfig says what the node is made of.
 func (p *parts) nodeConfig(incarnation uint32) node.Config {
 	return node.Config{
 		Engine: engine.Config{
-			Node: p.ID, Incarnation: max(incarnation, 1), Tick: p.Tick.Nanoseconds(),
+			Node: p.ID, Incarnation: incarnation, Tick: p.Tick.Nanoseconds(),
 			Raft: raft.Config{
 				ElectionTicks:  int(p.Election / p.Tick),
 				HeartbeatTicks: int(p.Heartbeat / p.Tick),
