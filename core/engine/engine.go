@@ -140,8 +140,11 @@ func (e *Engine) Err() error {
 func (e *Engine) wrote(batch uint64) {
 	n := 0
 	for n < len(e.writes) && e.writes[n].batch <= batch {
-		e.writes[n].group.raft.Wrote(e.writes[n].seq)
-		e.touch(e.writes[n].group)
+		g := e.writes[n].group
+		if g.raft.Wrote(e.writes[n].seq); !g.raft.Writing() {
+			g.cohort.wrote(e.now)
+		}
+		e.touch(g)
 		n++
 	}
 	e.writes = slices.Delete(e.writes, 0, n)
@@ -251,7 +254,7 @@ func (e *Engine) tick(now core.Instant, out *Effects) {
 // are durable.
 func (e *Engine) Holds() bool {
 	for _, g := range e.groups {
-		if !g.hold() {
+		if !g.hold(e.now) {
 			return false
 		}
 	}
@@ -275,10 +278,11 @@ func (e *Engine) NextTick() core.Instant { return e.lastTick + core.Instant(e.co
 // collect asks every group that was touched what it wants done.
 func (e *Engine) collect(out *Effects) {
 	batch := e.batch + 1
+	held := e.dirty[:0]
 	for _, g := range e.dirty {
 		g.touched = false
-		if !g.hold() {
-			g.propose(out)
+		if !g.hold(e.now) {
+			g.propose(e.now, out)
 		}
 		e.question(g, out)
 		for g.raft.Take(&g.out) {
@@ -294,8 +298,11 @@ func (e *Engine) collect(out *Effects) {
 		g.handedOver(out)
 		e.leave(g, out)
 		g.save(out)
+		if g.touched = len(g.batch) > 0; g.touched {
+			held = append(held, g) // whether it is time to propose is to be seen at the next Step
+		}
 	}
-	e.dirty = e.dirty[:0]
+	e.dirty = held
 	out.Batch = e.batch
 }
 

@@ -39,6 +39,7 @@ type group struct {
 	batch      []core.Entry // to be proposed
 	batchCalls []Call
 	batchBytes int
+	cohort     cohort
 	calls      ring.Ring[Call]
 	handed     core.Index
 	repeats    repeats // of what other members passed on
@@ -88,16 +89,22 @@ const (
 	maxHeldBytes = 256 << 10
 )
 
-// hold reports whether commands are to wait, as they do for a leader's own write under way. They
-// could travel to the followers beside it, but their write comes after it in any case, and all that
-// gathers until then makes one message and one write everywhere: the busier a group, the fewer of
-// both.
-func (g *group) hold() bool {
-	return g.leads() && g.raft.Writing() && len(g.batch) < MaxHeld && g.batchBytes < maxHeldBytes
+// hold reports whether commands are to wait, as they do for a leader's own write under way, and for
+// their cohort. They could travel to the followers beside the write, but their own comes after it
+// in any case, and all that gathers until then makes one message and one write everywhere: the
+// busier a group, the fewer of both.
+func (g *group) hold(now core.Instant) bool {
+	if !g.leads() || len(g.batch) >= MaxHeld || g.batchBytes >= maxHeldBytes {
+		return false
+	}
+	return g.raft.Writing() || g.cohort.waits(now, len(g.batch)) && g.raft.Replicating()
 }
 
 // propose offers the commands that were gathered to raft.
-func (g *group) propose(out *Effects) {
+func (g *group) propose(now core.Instant, out *Effects) {
+	if n := len(g.batch); n > 0 {
+		g.cohort.proposed(now, n, g.calls.Len()+n)
+	}
 	for lo := 0; lo < len(g.batch); lo += proposeChunk {
 		g.offer(lo, min(lo+proposeChunk, len(g.batch)), out)
 	}

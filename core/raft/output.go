@@ -173,6 +173,17 @@ func (r *Raft) takeMessages(out *Output) {
 // Writing reports whether a write that was handed out is not durable yet.
 func (r *Raft) Writing() bool { return r.writes.Len() > 0 }
 
+// Replicating reports whether a voter that answers has yet to acknowledge entries.
+func (r *Raft) Replicating() bool {
+	for i := range r.peers {
+		p := &r.peers[i]
+		if p.inflight.len() > 0 && p.alive() && r.voters.Has(p.id) {
+			return true
+		}
+	}
+	return false
+}
+
 // Wrote tells that write seq, and all before it, is durable.
 func (r *Raft) Wrote(seq uint64) {
 	if r.err != nil {
