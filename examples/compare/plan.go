@@ -55,7 +55,7 @@ type contestant struct {
 // that decide, each for a part of the time.
 const (
 	procsTried = "2,4,8"
-	tried      = "16 clients,64 clients,256 clients,1024 clients"
+	tried      = "16 clients,64 clients,256 clients,1024 clients,reads, 256 clients"
 	triedPart  = 2
 )
 
