@@ -30,11 +30,23 @@ type Client struct {
 // StartClients has the clients of a world begin, each with its own workload.
 func (w *World) StartClients(next func(c *Client) *Operation) {
 	for i := range w.Options.Clients {
-		c := &Client{ID: i + 1, w: w, Next: next, Patience: 2 * Second, seen: map[string]any{}}
-		c.Wait = func() core.Instant { return core.Instant(w.workload.Int64N(int64(w.Options.Wait))) }
+		c := &Client{ID: i + 1, w: w, Next: next, Wait: w.pause, Patience: 2 * Second,
+			seen: map[string]any{}}
 		w.Clients = append(w.Clients, c)
 		c.rest()
 	}
+}
+
+// Once in so long all clients ask at once, and then one thing after the other for some time.
+const flurryEvery, flurry = 2 * Second, 25 * Millisecond
+
+// pause draws how long a client rests.
+func (w *World) pause() core.Instant {
+	since := w.now % flurryEvery
+	if since < flurry {
+		return core.Instant(w.workload.Int64N(int64(Millisecond)))
+	}
+	return min(core.Instant(w.workload.Int64N(int64(w.Options.Wait))), flurryEvery-since)
 }
 
 // StopClients lets clients finish what they wait for and ask for nothing more.
