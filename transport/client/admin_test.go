@@ -49,13 +49,14 @@ func TestChangeAndTransfer(t *testing.T) {
 
 // TestUnansweredChangeIsUnknownAndNotRepeated because asking twice could change things twice.
 func TestUnansweredChangeIsUnknownAndNotRepeated(t *testing.T) {
-	c := newCluster(t, 1)
-	c[0].set(never)
-	cl := open(t, client.Config{Endpoints: c.addrs(), Timeout: 200 * time.Millisecond})
-	_, _, err := cl.Change(t.Context(), core.Change{})
-	if asked := c[0].asked.Load(); !errors.Is(err, core.ErrUnknownOutcome) || asked != 1 {
-		t.Errorf("got %v after %d requests, want an unknown outcome after one", err, asked)
-	}
+	inBubble(t, 1, func(t *testing.T, c cluster, n network) {
+		c[0].set(never)
+		cl := open(t, client.Config{Endpoints: c.addrs(), Dial: n.dial})
+		_, _, err := cl.Change(t.Context(), core.Change{})
+		if asked := c[0].asked.Load(); !errors.Is(err, core.ErrUnknownOutcome) || asked != 1 {
+			t.Errorf("got %v after %d requests, want an unknown outcome after one", err, asked)
+		}
+	})
 }
 
 // TestQueriesSayHowFreshTheyAre carries index and age to the service, and only where they belong.

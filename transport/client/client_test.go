@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,6 +54,13 @@ type cluster []*node
 
 func newCluster(t *testing.T, size int) cluster {
 	t.Helper()
+	return startCluster(t, size, net.Listen)
+}
+
+func startCluster(
+	t *testing.T, size int, listen func(network, address string) (net.Listener, error),
+) cluster {
+	t.Helper()
 	var mu sync.Mutex
 	var nodes cluster
 	addr := func(id core.NodeID) string {
@@ -67,7 +75,7 @@ func newCluster(t *testing.T, size int) cluster {
 		n := &node{id: core.NodeID(i + 1)}
 		n.set(n.echo)
 		mu.Lock()
-		n.start(t, native.Config{APIAddr: addr, Grace: 100 * time.Millisecond})
+		n.start(t, native.Config{APIAddr: addr, Grace: 100 * time.Millisecond, Open: listen})
 		nodes = append(nodes, n)
 		mu.Unlock()
 	}
@@ -122,14 +130,12 @@ func open(t *testing.T, c client.Config) *client.Client {
 	return openWithSessions(t, c)
 }
 
+// openWithSessions makes a client that asks nobody twice only because the machine is busy.
 func openWithSessions(t *testing.T, c client.Config) *client.Client {
 	t.Helper()
-	if c.Seed == 0 {
-		c.Seed = 1
-	}
-	if c.Timeout == 0 {
-		c.Timeout = 20 * time.Second
-	}
+	c.Seed, c.Timeout = cmp.Or(c.Seed, 1), cmp.Or(c.Timeout, 20*time.Second)
+	c.AttemptTimeout = cmp.Or(c.AttemptTimeout, c.Timeout)
+	c.DialTimeout = cmp.Or(c.DialTimeout, c.Timeout)
 	cl, err := client.New(c)
 	if err != nil {
 		t.Fatal(err)
@@ -279,26 +285,25 @@ func TestUnavailableTellsTheLastCause(t *testing.T) {
 	if _, err = c.Do(ctx, put("x")); !errors.Is(err, client.ErrUnavailable) {
 		t.Errorf("cancelled before: got %v, want ErrUnavailable", err)
 	}
-	for _, n := range nodes {
-		_ = n.server.Close()
-	}
-	c = open(t, client.Config{Endpoints: nodes.addrs(), Timeout: 300 * time.Millisecond})
-	_, err = c.Do(t.Context(), put("x"))
-	var refused *net.OpError
-	if !errors.Is(err, client.ErrUnavailable) || !errors.As(err, &refused) {
-		t.Errorf("no server: got %v, want ErrUnavailable because of a *net.OpError", err)
-	}
 }
 
 func TestRefusalIsACause(t *testing.T) {
-	nodes := newCluster(t, 1)
-	c := open(t, client.Config{
-		Endpoints: nodes.addrs(), Cluster: 8, Timeout: 300 * time.Millisecond,
+	inBubble(t, 2, func(t *testing.T, nodes cluster, n network) {
+		c := open(t, client.Config{Endpoints: nodes.addrs(), Dial: n.dial, Cluster: 8})
+		_, err := c.Do(t.Context(), put("x"))
+		if !errors.Is(err, client.ErrUnavailable) || !errors.Is(err, client.ErrRefused) {
+			t.Errorf("got %v, want ErrUnavailable because of ErrRefused", err)
+		}
+		for _, n := range nodes {
+			_ = n.server.Close()
+		}
+		c = open(t, client.Config{Endpoints: nodes.addrs(), Dial: n.dial})
+		_, err = c.Do(t.Context(), put("x"))
+		var refused *net.OpError
+		if !errors.Is(err, client.ErrUnavailable) || !errors.As(err, &refused) {
+			t.Errorf("no server: got %v, want ErrUnavailable because of a *net.OpError", err)
+		}
 	})
-	_, err := c.Do(t.Context(), put("x"))
-	if !errors.Is(err, client.ErrUnavailable) || !errors.Is(err, client.ErrRefused) {
-		t.Errorf("got %v, want ErrUnavailable because of ErrRefused", err)
-	}
 }
 
 // TestUnansweredCommandIsUnknownAndNotRepeated has a time-out, a cancellation, and a server that
@@ -309,24 +314,25 @@ func TestUnansweredCommandIsUnknownAndNotRepeated(t *testing.T) {
 		"cancellation": func(_ *node, cancel func()) { cancel() },
 		"death":        func(n *node, _ func()) { _ = n.server.Close() },
 	} {
-		nodes := newCluster(t, 2)
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		for _, n := range nodes {
-			n.set(func(core.Request) *core.Reply {
-				go lose(n, cancel)
-				return nil
-			})
-		}
-		c := open(t, client.Config{Endpoints: nodes.addrs(), Timeout: time.Second})
-		_, err := c.Do(ctx, put("x"))
-		var unknown *client.UnknownOutcome
-		if !errors.As(err, &unknown) || !errors.Is(err, core.ErrUnknownOutcome) {
-			t.Errorf("%s: got %v, want *UnknownOutcome", name, err)
-		}
-		if n := nodes[0].asked.Load() + nodes[1].asked.Load(); n != 1 {
-			t.Errorf("%s: asked %d times, want once", name, n)
-		}
+		inBubble(t, 2, func(t *testing.T, nodes cluster, n network) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			for _, n := range nodes {
+				n.set(func(core.Request) *core.Reply {
+					go lose(n, cancel)
+					return nil
+				})
+			}
+			c := open(t, client.Config{Endpoints: nodes.addrs(), Dial: n.dial})
+			_, err := c.Do(ctx, put("x"))
+			var unknown *client.UnknownOutcome
+			if !errors.As(err, &unknown) || !errors.Is(err, core.ErrUnknownOutcome) {
+				t.Errorf("%s: got %v, want *UnknownOutcome", name, err)
+			}
+			if n := nodes[0].asked.Load() + nodes[1].asked.Load(); n != 1 {
+				t.Errorf("%s: asked %d times, want once", name, n)
+			}
+		})
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tidelock-raft/tidelock/core"
@@ -89,25 +90,26 @@ func findByNumber(t *testing.T, address string) {
 // TestLeaderOutOfReachIsNotPreferred names a leader that this client cannot connect to: the one who
 // forwards is asked, and without a detour each time.
 func TestLeaderOutOfReachIsNotPreferred(t *testing.T) {
-	nodes := newCluster(t, 2)
-	nodes[0].set(func(core.Request) *core.Reply { return &core.Reply{Leader: 2} })
-	var detours atomic.Int64
-	c := open(t, client.Config{Endpoints: nodes.addrs()[:1],
-		Dial: func(ctx context.Context, address string) (net.Conn, error) {
-			if address == nodes[1].addr() {
-				detours.Add(1)
-				return nil, errors.New("no route")
+	inBubble(t, 2, func(t *testing.T, nodes cluster, n network) {
+		nodes[0].set(func(core.Request) *core.Reply { return &core.Reply{Leader: 2} })
+		var detours atomic.Int64
+		c := open(t, client.Config{Endpoints: nodes.addrs()[:1],
+			Dial: func(ctx context.Context, address string) (net.Conn, error) {
+				if address == nodes[1].addr() {
+					detours.Add(1)
+					return nil, errors.New("no route")
+				}
+				return n.dial(ctx, address)
+			}})
+		for range 10 {
+			if got, err := c.Do(t.Context(), put("x")); err != nil || got.Node != 1 {
+				t.Fatalf("got node %d, %v, want 1", got.Node, err)
 			}
-			return new(net.Dialer).DialContext(ctx, "tcp", address)
-		}})
-	for range 10 {
-		if got, err := c.Do(t.Context(), put("x")); err != nil || got.Node != 1 {
-			t.Fatalf("got node %d, %v, want 1", got.Node, err)
 		}
-	}
-	if n := detours.Load(); n != 1 {
-		t.Errorf("tried the leader %d times, want once", n)
-	}
+		if n := detours.Load(); n != 1 {
+			t.Errorf("tried the leader %d times, want once", n)
+		}
+	})
 }
 
 // TestSilentLeaderIsNotPreferred has a leader that this client hears no more from, be its API
@@ -115,7 +117,9 @@ func TestLeaderOutOfReachIsNotPreferred(t *testing.T) {
 func TestSilentLeaderIsNotPreferred(t *testing.T) {
 	for _, known := range []bool{true, false} {
 		for _, kind := range []core.RequestKind{core.RequestQuery, core.RequestCommand} {
-			t.Run(fmt.Sprint(known, kind), func(t *testing.T) { askBesideSilent(t, known, kind) })
+			t.Run(fmt.Sprint(known, kind), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { askBesideSilent(t, known, kind) })
+			})
 		}
 	}
 }
@@ -123,6 +127,7 @@ func TestSilentLeaderIsNotPreferred(t *testing.T) {
 func askBesideSilent(t *testing.T, known bool, kind core.RequestKind) {
 	var addrs []string
 	var silent atomic.Bool
+	memory := network{}
 	for id := range core.NodeID(2) {
 		n := &node{id: id + 1}
 		n.set(func(core.Request) *core.Reply {
@@ -131,7 +136,7 @@ func askBesideSilent(t *testing.T, known bool, kind core.RequestKind) {
 			}
 			return &core.Reply{Leader: 2}
 		})
-		n.start(t, native.Config{APIAddr: func(id core.NodeID) string {
+		n.start(t, native.Config{Open: memory.listen, APIAddr: func(id core.NodeID) string {
 			if !known || id == 0 || int(id) > len(addrs) {
 				return ""
 			}
@@ -140,7 +145,7 @@ func askBesideSilent(t *testing.T, known bool, kind core.RequestKind) {
 		addrs = append(addrs, n.addr())
 	}
 	const limit = 300 * time.Millisecond
-	c := open(t, client.Config{Endpoints: addrs, Seed: 1, NoSession: true,
+	c := open(t, client.Config{Endpoints: addrs, Dial: memory.dial,
 		AttemptTimeout: limit, Timeout: 2 * limit})
 	late, led := 0, false
 	for range 50 {

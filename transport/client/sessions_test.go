@@ -209,41 +209,48 @@ func TestAmbiguousIsUnknown(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			nodes, l := newCluster(t, 2), newLedger()
-			nth := 0
-			for _, n := range nodes {
-				n.set(func(r core.Request) *core.Reply {
-					l.mu.Lock()
-					if !isOpening(r) {
-						nth++
-					}
-					now := nth
-					l.mu.Unlock()
-					return answer(l, r, now)
-				})
-			}
-			c := openWithSessions(t, client.Config{
-				Endpoints: nodes.addrs(), AttemptTimeout: 10 * time.Millisecond,
-				Timeout: time.Second,
+			inBubble(t, 2, func(t *testing.T, nodes cluster, n network) {
+				loseHope(t, nodes, n, answer)
 			})
-			_, err := c.Do(t.Context(), put("x"))
-			var unknown *client.UnknownOutcome
-			if !errors.As(err, &unknown) || errors.Is(err, client.ErrUnavailable) {
-				t.Errorf("got %v, want an unknown outcome", err)
-			}
-			l.mu.Lock()
-			if nth < 2 {
-				t.Errorf("%d attempts, want several", nth)
-			}
-			l.mu.Unlock()
-			for _, n := range nodes {
-				n.set(l.carryOut)
-			}
-			if _, err := c.Do(t.Context(), put("y")); err != nil {
-				t.Errorf("afterwards: %v", err)
-			}
 		})
+	}
+}
+
+// loseHope sends a command that is not answered in time, and one that is.
+func loseHope(
+	t *testing.T, nodes cluster, n network, answer func(*ledger, core.Request, int) *core.Reply,
+) {
+	l, nth := newLedger(), 0
+	for _, n := range nodes {
+		n.set(func(r core.Request) *core.Reply {
+			l.mu.Lock()
+			if !isOpening(r) {
+				nth++
+			}
+			now := nth
+			l.mu.Unlock()
+			return answer(l, r, now)
+		})
+	}
+	c := openWithSessions(t, client.Config{
+		Endpoints: nodes.addrs(), Dial: n.dial, AttemptTimeout: 10 * time.Millisecond,
+		Timeout: time.Second,
+	})
+	_, err := c.Do(t.Context(), put("x"))
+	var unknown *client.UnknownOutcome
+	if !errors.As(err, &unknown) || errors.Is(err, client.ErrUnavailable) {
+		t.Errorf("got %v, want an unknown outcome", err)
+	}
+	l.mu.Lock()
+	if nth < 2 {
+		t.Errorf("%d attempts, want several", nth)
+	}
+	l.mu.Unlock()
+	for _, n := range nodes {
+		n.set(l.carryOut)
+	}
+	if _, err := c.Do(t.Context(), put("y")); err != nil {
+		t.Errorf("afterwards: %v", err)
 	}
 }
 
@@ -257,17 +264,17 @@ func TestWithoutASessionNothingIsUnknown(t *testing.T) {
 		"unknown": {refuse(core.ErrUnknownOutcome), true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			nodes := newCluster(t, 2)
-			for _, n := range nodes {
-				n.set(c.answer)
-			}
-			cl := openWithSessions(t, client.Config{Endpoints: nodes.addrs(), Timeout: time.Second})
-			_, err := cl.Do(t.Context(), put("x"))
-			if !errors.Is(err, client.ErrUnavailable) || errors.Is(err, core.ErrUnknownOutcome) ||
-				errors.Is(err, client.ErrNoAnswer) != c.silent {
-				t.Errorf("got %v, want ErrUnavailable", err)
-			}
+			inBubble(t, 2, func(t *testing.T, nodes cluster, n network) {
+				for _, n := range nodes {
+					n.set(c.answer)
+				}
+				cl := openWithSessions(t, client.Config{Endpoints: nodes.addrs(), Dial: n.dial})
+				_, err := cl.Do(t.Context(), put("x"))
+				if !errors.Is(err, client.ErrUnavailable) || errors.Is(err, core.ErrUnknownOutcome) ||
+					errors.Is(err, client.ErrNoAnswer) != c.silent {
+					t.Errorf("got %v, want ErrUnavailable", err)
+				}
+			})
 		})
 	}
 }
