@@ -34,9 +34,12 @@ func TestRefusedMessagesAreNotHeld(t *testing.T) {
 	}
 }
 
-func TestOptionsBoundSomething(t *testing.T) {
+func init() {
 	open := func(Config, core.Inbox) (*Transport, error) { return nil, errors.New("opened") }
 	plugins.RegisterTransport("optional", Plugin(open))
+}
+
+func TestOptionsBoundSomething(t *testing.T) {
 	for name, bad := range map[string][]string{
 		"queue-messages": {"0", "-1"}, "queue-bytes": {"0"}, "max-inbound": {"0", "-5"},
 		"handshake-timeout": {"0s"}, "write-timeout": {"-1s"}, "idle-timeout": {"0s"},

@@ -2,6 +2,7 @@ package transporttest_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -160,10 +161,15 @@ var defects = map[string]defect{
 			next.Send(to, copied(msgs, func(m *core.Message) { m.From = b.id }))
 		}
 	},
-	"CloseIsFinal": func(_ *memory.Config, in *filter, b *broken) { // a late goroutine
+	"CloseIsFinal": func(_ *memory.Config, in *filter, b *broken) { // a goroutine lives on
 		b.close = func(next core.Transport) error {
 			err := next.Close()
-			time.AfterFunc(time.Millisecond, func() { in.Inbox.Unreachable("late") })
+			go func() { // ends by itself, after more than a second
+				for range 1000 {
+					<-time.After(time.Millisecond)
+					in.Inbox.Unreachable("late")
+				}
+			}()
 			return err
 		}
 	},
@@ -324,5 +330,23 @@ func TestHalfOpenSeesItsDefect(t *testing.T) {
 				t.Errorf("idle time-out %v: got %v", idle, err)
 			}
 		}
+	}
+}
+
+// TestWhatComesLateIsNoDefect: what a connection of before still held may come behind what is sent
+// over the next, and be taken for its last.
+func TestWhatComesLateIsNoDefect(t *testing.T) {
+	late := func(_ *memory.Config, in *filter, _ *broken) {
+		in.deliver = func(next core.Inbox, msgs []core.Message) int {
+			if msgs[0].Token < 1<<40 { // it is not sent to connect
+				return next.Deliver(msgs)
+			}
+			old := copied(msgs[:1], func(m *core.Message) { m.Token = 1 })
+			return next.Deliver(append(slices.Clone(msgs), old...)) - len(old)
+		}
+	}
+	suite := transporttest.Suite{Open: opener(late), Patience: 5 * time.Second}
+	if err := suite.Verify(transporttest.Checks()[0]); err != nil {
+		t.Error(err)
 	}
 }

@@ -3,6 +3,7 @@ package transporttest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,8 +15,9 @@ const cluster core.ClusterID = 77
 
 // world holds the nodes of one check.
 type world struct {
-	suite Suite
-	nodes []*node
+	suite  Suite
+	nodes  []*node
+	probes uint64 // that connect has sent
 }
 
 // node is an open transport with its inbox.
@@ -49,19 +51,23 @@ func (w *world) pair() (a, b *node, err error) {
 	return a, b, w.connect(a, b)
 }
 
-// connect sends until something arrives, and empties b's inbox. A transport may lose what is sent
-// before it is connected.
+// connect sends until what was sent last arrives, and empties b's inbox: behind it nothing is on the
+// way. A transport may lose what is sent before it is connected, so it sends again, each time after
+// a longer wait: however slow the network is, one arrives before the next is sent.
 func (w *world) connect(a, b *node) error {
-	first := numbered(a.id, b.id, 1<<40)
-	err := w.repeat("the first message arrives", func() { a.Send(b.addr, []core.Message{first}) },
-		b.inbox, func() bool { return len(b.msgs) > 0 })
-	if err != nil {
-		return err
+	var next time.Time
+	pause := 5 * time.Millisecond
+	send := func() {
+		if now := time.Now(); now.After(next) {
+			w.probes++
+			pause *= 2
+			next = now.Add(pause)
+			a.Send(b.addr, []core.Message{numbered(a.id, b.id, 1<<40+w.probes)})
+		}
 	}
-	last := numbered(a.id, b.id, 1<<41) // behind it nothing of the above is on the way
-	a.Send(b.addr, []core.Message{last})
-	return w.await("a message behind the first one arrives", b.inbox, func() bool {
-		if n := len(b.msgs); b.msgs[n-1].Token != last.Token {
+	return w.repeat("what was sent last arrives", send, b.inbox, func() bool {
+		last := func(m core.Message) bool { return m.Token == 1<<40+w.probes }
+		if !slices.ContainsFunc(b.msgs, last) {
 			return false
 		}
 		b.msgs = nil
