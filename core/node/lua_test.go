@@ -83,7 +83,7 @@ type replies chan core.Reply
 
 func (r replies) Replied(_ uint64, reply core.Reply) { r <- reply }
 
-// ask asks node i until it does not refuse for the lack of a leader.
+// ask asks node i until it does not refuse for the lack of a leader, or because one hands over.
 func (c *luaCluster) ask(i int, q core.Request) core.Reply {
 	c.Helper()
 	q.Group = core.DefaultGroup
@@ -91,7 +91,7 @@ func (c *luaCluster) ask(i int, q core.Request) core.Reply {
 		caller := make(replies, 1)
 		q.Caller = caller
 		c.nodes[i].Submit([]core.Request{q})
-		if r := <-caller; !errors.Is(r.Err, core.ErrNotLeader) {
+		if r := <-caller; !errors.Is(r.Err, core.ErrNotLeader) && !errors.Is(r.Err, core.ErrBusy) {
 			return r
 		}
 		if time.Now().After(deadline) {
