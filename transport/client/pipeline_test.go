@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,13 +27,20 @@ func shuffler(t *testing.T, n *node) func(core.Request) *core.Reply {
 	var workers sync.WaitGroup
 	for range 4 {
 		workers.Go(func() {
-			var held []core.Request
 			for r := range work {
-				held = append(held, r)
-				for len(held) > 0 && (len(held) == 16 || len(work) == 0) {
-					last := held[len(held)-1]
-					held = held[:len(held)-1]
-					last.Caller.Replied(last.Token, *n.echo(last))
+				held := []core.Request{r} // not while it waits: others may take what comes
+				for more := true; more && len(held) < 16; {
+					select {
+					case r, more = <-work:
+						held = append(held, r)
+					default:
+						more = false
+					}
+				}
+				for _, r := range slices.Backward(held) {
+					if r.Caller != nil { // else there is no more work
+						r.Caller.Replied(r.Token, *n.echo(r))
+					}
 				}
 			}
 		})
