@@ -11,8 +11,9 @@ import (
 	"example.org/compare/system"
 )
 
-// target answers every request when it is waited for, and counts.
+// target answers every request some time after it is waited for, and counts.
 type target struct {
+	takes      time.Duration
 	mu         sync.Mutex
 	puts, gets int
 	keys       map[string]bool
@@ -27,6 +28,7 @@ var errFake = errors.New("no")
 
 // Wait implements system.Future.
 func (a answer) Wait() error {
+	<-time.After(a.t.takes)
 	a.t.open.Add(-1)
 	if a.t.fail {
 		return errFake
@@ -77,6 +79,13 @@ func (t *target) Get(string) system.Future { return t.ask(&t.gets) }
 // Close implements system.Target.
 func (t *target) Close() error { return nil }
 
+// measure runs a workload in virtual time: 20 ms of answers that take one each.
+func measure(t *testing.T, asked *target, w Workload) (r Result) {
+	asked.takes = time.Millisecond
+	synctest.Test(t, func(*testing.T) { r = Run(asked, w, setting()) })
+	return r
+}
+
 func setting() Setting {
 	spent := time.Duration(0)
 	return Setting{Duration: 20 * time.Millisecond, Keys: 10, ValueBytes: 4,
@@ -89,7 +98,7 @@ func TestRunCountsWhatIsAnswered(t *testing.T) {
 		{Name: "reads", Clients: 2, Window: 1, Read: true},
 	} {
 		asked := new(target)
-		r := Run(asked, w, setting())
+		r := measure(t, asked, w)
 		total := asked.puts + asked.gets
 		if r.Workload != w.Name || r.Count == 0 || int(r.Count) > total || r.Errors != 0 ||
 			r.P50 > r.P99 || r.P99 > r.Max || r.CPU != 1e6/float64(r.Count) {
@@ -133,7 +142,7 @@ func TestOnlyWhatEndsInTimeCounts(t *testing.T) {
 
 func TestRunTellsOfErrors(t *testing.T) {
 	asked := &target{fail: true}
-	r := Run(asked, Workload{Clients: 1, Window: 1}, setting())
+	r := measure(t, asked, Workload{Clients: 1, Window: 1})
 	if r.Count != 0 || int(r.Errors) != asked.puts || r.Cause != errFake.Error() {
 		t.Errorf("got %+v of %d", r, asked.puts)
 	}
@@ -158,7 +167,7 @@ func TestFillWritesEveryKey(t *testing.T) {
 // TestBatchesCountTheirPuts has rates count puts, and a request be a command.
 func TestBatchesCountTheirPuts(t *testing.T) {
 	asked := new(target)
-	r := Run(asked, Workload{Clients: 2, Window: 4, Batch: BatchPuts}, setting())
+	r := measure(t, asked, Workload{Clients: 2, Window: 4, Batch: BatchPuts})
 	if r.Count == 0 || r.Count%BatchPuts != 0 || int(r.Count) > len(asked.batches)*BatchPuts ||
 		r.CPU != 1e6/float64(r.Count) {
 		t.Errorf("got %+v of %d batches", r, len(asked.batches))
