@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tidelock-raft/tidelock/core"
@@ -245,7 +246,10 @@ func (p poisoned) Apply(dst []core.Result, entries []core.Entry) ([]core.Result,
 	return p.journal.Apply(dst, entries)
 }
 
-func TestPoisonEntryNamed(t *testing.T) {
+// TestPoisonEntryNamed by its place in the log, which in virtual time is always the same.
+func TestPoisonEntryNamed(t *testing.T) { synctest.Test(t, poison) }
+
+func poison(t *testing.T) {
 	n := startNodes(t, 1, func(c *Config) {
 		c.Machine = func(core.GroupID) (core.StateMachine, error) { return poisoned{newJournal()}, nil }
 	})[0]

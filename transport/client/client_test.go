@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -85,6 +86,13 @@ func startCluster(
 func (n *node) start(t *testing.T, c native.Config) {
 	t.Helper()
 	server, err := native.Serve(c, n)
+	for range 1000 { // somebody may dial from the port that was this node's
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			break
+		}
+		<-time.After(10 * time.Millisecond)
+		server, err = native.Serve(c, n)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -383,10 +391,14 @@ func TestSlowQueryIsAnsweredInTheEnd(t *testing.T) {
 // TestRollingRestartLosesNoCommand closes servers under load, one after the other: each command is
 // carried out once, and none has an unknown outcome.
 func TestRollingRestartLosesNoCommand(t *testing.T) {
-	nodes := newCluster(t, 3)
+	nodes := make(cluster, 3)
+	config := native.Config{Grace: time.Minute} // for what is in flight, be the machine ever so busy
 	var carriedOut atomic.Int64
-	for _, n := range nodes {
+	for i := range nodes {
+		n := &node{id: core.NodeID(i + 1)}
 		n.set(func(r core.Request) *core.Reply { carriedOut.Add(1); return n.echo(r) })
+		n.start(t, config)
+		nodes[i] = n
 	}
 	c := open(t, client.Config{Endpoints: nodes.addrs()})
 	var wanted atomic.Int64
@@ -411,9 +423,9 @@ func TestRollingRestartLosesNoCommand(t *testing.T) {
 	for _, n := range nodes {
 		enough := carriedOut.Load() + 200
 		until(t, "there is load", func() bool { return carriedOut.Load() > enough })
-		address := n.addr()
+		config.Listen = n.addr()
 		_ = n.server.Close()
-		n.start(t, native.Config{Listen: address})
+		n.start(t, config)
 	}
 	close(stop)
 	workers.Wait()
