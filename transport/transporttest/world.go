@@ -51,9 +51,9 @@ func (w *world) pair() (a, b *node, err error) {
 	return a, b, w.connect(a, b)
 }
 
-// connect sends until what was sent last arrives, and empties b's inbox: behind it nothing is on the
-// way. A transport may lose what is sent before it is connected, so it sends again, each time after
-// a longer wait: however slow the network is, one arrives before the next is sent.
+// connect sends until what was sent last arrives, and empties b's inbox: behind it nothing is on
+// the way. A transport may lose what is sent before it is connected, so it sends again, each time
+// after a longer wait: however slow the network is, one arrives before the next is sent.
 func (w *world) connect(a, b *node) error {
 	var next time.Time
 	pause := 5 * time.Millisecond

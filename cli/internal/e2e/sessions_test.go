@@ -151,8 +151,8 @@ func TestLeaderKilledBetweenCommitAndReply(t *testing.T) {
 	}
 }
 
-// TestCommandLineOpensASession shows it by the index, which a session takes one of. On a slow disk it
-// may take more: what is not answered in time is asked again.
+// TestCommandLineOpensASession shows it by the index, which a session takes one of. On a slow disk
+// it may take more: what is not answered in time is asked again.
 func TestCommandLineOpensASession(t *testing.T) {
 	c := programs.Cluster(t, 1)
 	c.Leader(t)
