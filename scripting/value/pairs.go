@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"encoding/binary"
 	"slices"
-	"strings"
 )
 
 // Pair is a key of a map and its value, both strings.
@@ -39,7 +38,7 @@ type rank struct {
 
 // ascending returns the numbers of n keys in the order of the keys, those of equal keys ascending.
 // Most keys are told apart by eight bytes.
-func ascending(n int, key func(i int) []byte) []rank {
+func ascending[K string | []byte](n int, key func(i int) K) []rank {
 	if n == 0 {
 		return nil
 	}
@@ -62,7 +61,14 @@ func ascending(n int, key func(i int) []byte) []rank {
 		if a.word != b.word {
 			return cmp.Compare(a.word, b.word)
 		}
-		return cmp.Or(bytes.Compare(key(a.i), key(b.i)), a.i-b.i)
+		x, y := key(a.i), key(b.i)
+		switch {
+		case string(x) < string(y):
+			return -1
+		case string(x) > string(y):
+			return 1
+		}
+		return a.i - b.i
 	})
 	return order
 }
@@ -76,21 +82,21 @@ func fromStrings(dst []byte, x map[string]any, depth int) (_ []byte, err error) 
 		key   string
 		value any
 	}
-	pairs := make([]pair, 0, len(x))
+	pairs, size := make([]pair, 0, len(x)), 0
 	for k, v := range x {
 		if len(k) > MaxKey {
 			return nil, CheckKey(Token{Kind: String, Bytes: []byte(k)})
 		}
 		if v != nil {
-			pairs = append(pairs, pair{k, v})
+			pairs, size = append(pairs, pair{k, v}), size+len(k)+2
 		}
 	}
 	if len(pairs) == 0 {
 		return AppendArray(dst, 0), nil
 	}
-	slices.SortFunc(pairs, func(a, b pair) int { return strings.Compare(a.key, b.key) })
-	dst = AppendMap(dst, len(pairs))
-	for _, p := range pairs {
+	dst = AppendMap(slices.Grow(dst, size), len(pairs))
+	for _, r := range ascending(len(pairs), func(i int) string { return pairs[i].key }) {
+		p := &pairs[r.i]
 		if dst, err = fromAny(AppendString(dst, p.key), p.value, depth+1); err != nil {
 			return nil, err
 		}

@@ -265,6 +265,18 @@ func TestPairsAreAMap(t *testing.T) {
 	}
 }
 
+// TestMapOfStringsHardlyAllocates: its pairs and their order, and room for most of what is written.
+func TestMapOfStringsHardlyAllocates(t *testing.T) {
+	items := map[string]any{}
+	for i := range 1000 {
+		items[fmt.Sprintf("key%08d", i*7919)] = "a value"
+	}
+	n := testing.AllocsPerRun(100, func() { _, _ = FromAny(nil, items) })
+	if n > 8 {
+		t.Errorf("%v allocations for a map of %d", n, len(items))
+	}
+}
+
 func BenchmarkAppendPairs(b *testing.B) {
 	random, pairs := rand.New(rand.NewPCG(7, 8)), make([]Pair, 64)
 	for i := range pairs {
