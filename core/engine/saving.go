@@ -40,10 +40,10 @@ func turnOf(m core.Membership, self, first core.NodeID) turn {
 	return turn{(own-rank(first)-1+n)%n + 1, n} // a rank of nobody is before the first
 }
 
-// share returns this part of a distance.
+// share returns this part of a distance, at least one: nothing is not worth a snapshot.
 func (t turn) share(whole int64) int64 {
 	n := int64(t.of)
-	return whole/n*int64(t.part) + whole%n*int64(t.part)/n
+	return max(whole/n*int64(t.part)+whole%n*int64(t.part)/n, 1)
 }
 
 // save asks for a snapshot when enough was applied since the last one, and for haste when one that

@@ -41,11 +41,26 @@ func TestShareOfADistance(t *testing.T) {
 		whole, want int64
 	}{
 		{turn{1, 1}, 5, 5}, {turn{1, 3}, 5, 1}, {turn{2, 3}, 5, 3}, {turn{3, 3}, 5, 5},
+		{turn{1, 3}, 2, 1}, {turn{1, 2}, 1, 1},
 		{turn{1, 2}, math.MaxInt64, math.MaxInt64 / 2}, {turn{7, 7}, math.MaxInt64, math.MaxInt64},
 	} {
 		if got := test.turn.share(test.whole); got != test.want {
 			t.Errorf("%v of %d: got %d, want %d", test.turn, test.whole, got, test.want)
 		}
+	}
+}
+
+// TestNothingIsNotWorthASnapshot: before an entry was applied none is asked for nor hurried, be the
+// distance shorter than there are members.
+func TestNothingIsNotWorthASnapshot(t *testing.T) {
+	d := newDesk(t, Config{Node: 1, SnapshotEntries: 1, SnapshotBytes: 2}, 1, 2, 3)
+	g := d.engine.byID[core.DefaultGroup]
+	if d.step(); g.saving.wanted {
+		t.Error("a snapshot of nothing is asked for")
+	}
+	g.saving.wanted, g.saving.at = false, 1
+	if d.until("tick", func() bool { return g.audit.quiet > 1 }); len(d.out.Hurry) > 0 {
+		t.Error("a snapshot is hurried though nothing was applied since it was taken")
 	}
 }
 
