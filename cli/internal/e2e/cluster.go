@@ -172,31 +172,43 @@ func (c *Cluster) State(t *testing.T, id core.NodeID) (g core.GroupStatus) {
 	return g
 }
 
-// Leader waits until a node leads that the majority of all nodes follows, and returns its id. The
+// Leader waits until a node leads that the majority of the voters follows, and returns its id. The
 // first time, it also waits until every node that answers has the beginning of the log: a node that
 // has nothing gives no vote to one that has something, lest it has lost its disk, so a group cannot
 // spare its leader before that.
-func (c *Cluster) Leader(t *testing.T) core.NodeID {
+func (c *Cluster) Leader(t *testing.T) (leader core.NodeID) {
 	t.Helper()
-	var leader core.NodeID
 	Eventually(t, "a leader", func() bool {
-		followers := make(map[core.NodeID]int)
 		found := c.Status(t)
 		for _, g := range found {
-			followers[g.Leader]++
 			if g.AppliedIndex == 0 && !c.born {
 				return false
 			}
 		}
-		for id, g := range found {
-			if g.Role == "leader" && 2*followers[id] > len(c.nodes) {
-				leader, c.born = id, true
-				return true
-			}
-		}
-		return false
+		leader = leaderOf(found)
+		c.born = c.born || leader != 0
+		return leader != 0
 	})
 	return leader
+}
+
+// leaderOf is the leader that a majority follows of those who vote now; zero: none.
+func leaderOf(found map[core.NodeID]core.GroupStatus) core.NodeID {
+	for id, g := range found {
+		voters, followers := 0, 0
+		for _, m := range g.Members {
+			if m.Role == "voter" {
+				voters++
+				if found[m.ID].Leader == id {
+					followers++
+				}
+			}
+		}
+		if g.Role == "leader" && 2*followers > voters {
+			return id
+		}
+	}
+	return 0
 }
 
 // Settled waits until n nodes have applied all that any of them knows to be committed, and checks

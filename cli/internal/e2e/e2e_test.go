@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/tidelock-raft/tidelock/cli/internal/exit"
+	"github.com/tidelock-raft/tidelock/core"
 )
 
 // programs are built by TestMain.
@@ -66,5 +67,40 @@ func check(t *testing.T, p *Process, code exit.Code, text string) {
 	t.Helper()
 	if got := p.Wait(t); got != code || !strings.Contains(p.Output(), text) {
 		t.Errorf("got code %d, want %d and %s, in\n%s", got, code, text, p.Output())
+	}
+}
+
+// TestLeaderIsWhomTheVotersFollow, not whom nodes follow that were removed or have yet to join, and
+// however many those are.
+func TestLeaderIsWhomTheVotersFollow(t *testing.T) {
+	voters := func(ids ...core.NodeID) (list []core.MemberStatus) {
+		for _, id := range ids {
+			list = append(list, core.MemberStatus{ID: id, Role: "voter"})
+		}
+		return append(list, core.MemberStatus{ID: 9, Role: "learner"})
+	}
+	follow := core.GroupStatus{Leader: 5}
+	for name, test := range map[string]struct {
+		members []core.MemberStatus
+		follow  []core.NodeID // besides itself
+		want    core.NodeID
+	}{
+		"all":                  {voters(4, 5, 6), []core.NodeID{4, 6, 9}, 5},
+		"a majority":           {voters(4, 5, 6), []core.NodeID{6}, 5},
+		"half":                 {voters(4, 5), nil, 0},
+		"who was removed":      {voters(4, 5, 6), []core.NodeID{1, 2, 3}, 0},
+		"who does not vote":    {voters(4, 5, 6), []core.NodeID{9}, 0},
+		"few nodes are voters": {voters(5), nil, 5},
+	} {
+		found := map[core.NodeID]core.GroupStatus{
+			1: {Leader: 1, Role: "removed"}, 2: {}, 3: {}, 4: {}, 6: {},
+			5: {Leader: 5, Role: "leader", Members: test.members},
+		}
+		for _, id := range test.follow {
+			found[id] = follow
+		}
+		if got := leaderOf(found); got != test.want {
+			t.Errorf("%s: got %d, want %d", name, got, test.want)
+		}
 	}
 }

@@ -49,8 +49,31 @@ func Start(log, program string, args ...string) (*exec.Cmd, error) {
 	return command, command.Start()
 }
 
-// The ports that FreePorts chooses from: outside of what systems give to those who dial.
+// The ports that FreePorts chooses from, unless the system gives some of them to those who dial.
 const lowestPort, highestPort = 20000, 30000
+
+// minPorts is how many ports there have to be to choose from.
+const minPorts = 1000
+
+// dialed says from which ports Linux has those dial who ask for none.
+const dialed = "/proc/sys/net/ipv4/ip_local_port_range"
+
+// portsBeside returns between which ports, the second excluded, there are none that are dialed
+// from: the usual ones, or those below or above. If that is too few, the usual ones have to do.
+func portsBeside(dialed string) (lo, hi int) {
+	var first, last int
+	n, _ := fmt.Sscan(dialed, &first, &last) // elsewhere there is nothing to read
+	if n < 2 || first >= highestPort || last < lowestPort {
+		return lowestPort, highestPort
+	}
+	if lo, hi = 1024, first; hi-lo < 65535-last {
+		lo, hi = last+1, 65536
+	}
+	if hi-lo < minPorts {
+		return lowestPort, highestPort
+	}
+	return lo, hi
+}
 
 // maxTries is how many ports are tried for each that is wanted.
 const maxTries = 100
@@ -59,8 +82,10 @@ const maxTries = 100
 // them so, but nobody comes by one without asking for it.
 func FreePorts(n int) ([]int, error) {
 	var free []int
+	text, _ := os.ReadFile(dialed) // of a few bytes, on Linux only
+	lo, hi := portsBeside(string(text))
 	for range maxTries * n {
-		port := lowestPort + rand.IntN(highestPort-lowestPort)
+		port := lo + rand.IntN(hi-lo)
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
 			continue
@@ -70,7 +95,7 @@ func FreePorts(n int) ([]int, error) {
 			return free, nil
 		}
 	}
-	return nil, fmt.Errorf("there are no %d free ports from %d to %d", n, lowestPort, highestPort)
+	return nil, fmt.Errorf("there are no %d free ports from %d to below %d", n, lo, hi)
 }
 
 // Wait lets time pass, and reports whether ctx goes on.

@@ -105,12 +105,28 @@ func TestFreePortsAreNobodysAndDiffer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	text, _ := os.ReadFile(dialed)
+	lo, hi := portsBeside(string(text))
 	seen := map[int]bool{}
 	for _, port := range ports {
-		if seen[port] || port < lowestPort || port >= highestPort {
+		if seen[port] || port < lo || port >= hi {
 			t.Errorf("port %d: seen before: %v", port, seen[port])
 		}
 		seen[port] = true
+	}
+}
+
+// TestNobodyDialsFromAFreePort, whatever the system gives to those who do.
+func TestNobodyDialsFromAFreePort(t *testing.T) {
+	for text, want := range map[string][2]int{
+		"32768\t60999\n": {lowestPort, highestPort}, "49152 65535": {lowestPort, highestPort},
+		"1024 19999": {lowestPort, highestPort}, "30000 40000": {lowestPort, highestPort},
+		"29999 60999": {1024, 29999}, "1024 20000": {20001, 65536}, "15000 61000": {1024, 15000},
+		"": {lowestPort, highestPort}, "1024 65535": {lowestPort, highestPort},
+	} {
+		if lo, hi := portsBeside(text); lo != want[0] || hi != want[1] {
+			t.Errorf("%q: got %d to %d, want %v", text, lo, hi, want)
+		}
 	}
 }
 
