@@ -113,10 +113,12 @@ func ReadFile(fsys FS, path string, limit int64) ([]byte, error) {
 // then the name, then the directory.
 func WriteFile(fsys FS, path string, content []byte) error {
 	temporary := path + ".tmp"
-	if err := writeSynced(fsys, temporary, content); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+	err := writeSynced(fsys, temporary, content)
+	if err == nil {
+		err = fsys.Rename(temporary, path)
 	}
-	if err := fsys.Rename(temporary, path); err != nil {
+	if err != nil {
+		_ = fsys.Remove(temporary) // of no use to anybody, and replaced the next time
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return fsys.SyncDir(filepath.Dir(path))

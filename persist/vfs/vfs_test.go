@@ -164,6 +164,25 @@ func TestWriteFileReplaces(t *testing.T) {
 }
 
 // Whatever a power cut leaves, a file is the old one or the new one.
+// TestWriteFileLeavesNothingBehind when it fails, but for what was there.
+func TestWriteFileLeavesNothingBehind(t *testing.T) {
+	for _, kind := range []OpKind{OpCreate, OpWrite, OpSync, OpRename} {
+		m, broken := NewMemory(1), errors.New("broken")
+		must(t, WriteFile(m, "x", []byte("old")))
+		err := WriteFile(NewFaulty(m, func(op Op) error {
+			if op.Kind == kind {
+				return broken
+			}
+			return nil
+		}), "x", []byte("new"))
+		names, _ := m.List(".")
+		content, _ := ReadFile(m, "x", 10)
+		if !errors.Is(err, broken) || !slices.Equal(names, []string{"x"}) || string(content) != "old" {
+			t.Errorf("%v: got %v; there are %q, and %s", kind, err, names, content)
+		}
+	}
+}
+
 func TestWriteFileSurvivesPowerCut(t *testing.T) {
 	for at := uint64(1); ; at++ {
 		m := NewMemory(at)

@@ -2,7 +2,6 @@ package server
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -48,6 +47,7 @@ type Survivor struct {
 	data    *Stopped
 	state   core.State
 	members core.Membership // the newest in the log
+	audit   []byte          // with which the log has gone on; nil: it has yet to
 }
 
 // LossText says what may be lost.
@@ -159,6 +159,9 @@ func (v *recovery) read(dir string) (s Survivor, err error) {
 	}
 	if err == nil {
 		s.state, err = store.State(core.DefaultGroup)
+	}
+	if err == nil && v.RecoverRequest.Confirm != "" {
+		err = s.rewind()
 	}
 	if err == nil {
 		s.members, err = newestMembers(store, s.state)
@@ -308,45 +311,25 @@ func (v *recovery) commands() []string {
 	return append(list, "raft-client cluster status")
 }
 
-// Audit is what recovering leaves in the log, as the data of an empty entry just before the new
-// members, and in the data directory, so that the node tells it whenever it starts.
-type Audit struct {
-	Recovered bool          `json:"recovered"`
-	Time      string        `json:"time"`
-	Survivors []core.NodeID `json:"survivors"`
-	Lost      []core.NodeID `json:"lost"`
-	Last      core.Position `json:"last"`
-	Before    string        `json:"before"`
-	After     string        `json:"after"`
-}
-
-// auditName is the file with the Audit in a data directory.
-const auditName = "recovered.json"
-
 // asideSuffix and what Confirm says are added to the names of what is set aside.
 const asideSuffix = ".before-"
 
-// maxAudit bounds what is read of it, in bytes.
-const maxAudit = 64 << 10
-
 // carryOut does what the plan says, on the directories that are here. Of what counts the log that
-// goes on comes last: until then the plan stays what it is, and after a failure the same may be
-// asked for again. The files with the audit say that it is done, so they come when it is.
+// goes on comes last; the files with the audit say that it is done, so they come when it is. After
+// a failure the same may be asked for again, and does what is left to be done.
 func (v *recovery) carryOut() error {
 	now := time.Now()
-	audit, err := json.Marshal(Audit{
-		Recovered: true, Time: now.UTC().Format(time.RFC3339), Survivors: v.RecoverRequest.Survivors,
-		Lost: v.Lost, Last: v.best.Last, Before: v.Before, After: v.After,
-	})
-	if err != nil {
-		return fmt.Errorf("encode audit: %w", err)
+	audit := v.best.audit
+	if audit == nil {
+		var err error
+		if audit, err = v.newAudit(now); err != nil {
+			return err
+		}
 	}
 	for _, step := range []func(*Survivor) error{
 		v.setAside,
 		func(s *Survivor) error { return v.goOn(s, audit, now) },
-		func(s *Survivor) error {
-			return vfs.WriteFile(v.fs, filepath.Join(s.Dir, auditName), append(audit, '\n'))
-		},
+		func(s *Survivor) error { return v.tell(s, audit) },
 	} {
 		for i := range v.Recovery.Survivors {
 			s := &v.Recovery.Survivors[i]
@@ -365,7 +348,7 @@ func (v *recovery) carryOut() error {
 // goOn appends the new members to the log that holds most. They count as soon as they are there,
 // and the node, their only voter, elects itself. Others do without.
 func (v *recovery) goOn(s *Survivor, audit []byte, now time.Time) error {
-	if s != v.best {
+	if s != v.best || s.audit != nil {
 		return nil
 	}
 	members, err := v.after.AppendBinary(nil)
@@ -419,19 +402,4 @@ func ClusterOf(dir string) (core.ClusterID, error) {
 		return 0, exit.Usagef("%s is no data directory of a node: it has no %s", dir, identityName)
 	}
 	return ClusterID(owner.Cluster), err
-}
-
-// recall has the log say that this node has gone on after a loss, if it has.
-func (p *parts) recall() error {
-	path := filepath.Join(p.Dir, auditName)
-	content, err := vfs.ReadFile(vfs.OS(), path, maxAudit)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("read %s: %w", path, err)
-	}
-	p.Log.Warn("this node was recovered after a majority was lost",
-		"audit", strings.TrimSpace(string(content)))
-	return nil
 }

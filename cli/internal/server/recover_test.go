@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -135,6 +136,59 @@ func TestRecoveryCanBeAskedForAgain(t *testing.T) {
 	}
 	if _, err := os.Stat(obstacle); err != nil {
 		t.Errorf("the log of node 3 was not kept: %v", err)
+	}
+}
+
+// TestRecoveryIsFinished when it has failed behind the log that goes on, as often as one asks; what
+// an earlier one has left is kept.
+func TestRecoveryIsFinished(t *testing.T) {
+	one, three := survivorForTest(t, 1, "c", 1, 1, 1, 1, 1), survivorForTest(t, 3, "c", 1, 1, 2)
+	r := RecoverRequest{Dirs: []string{one, three}, Survivors: []core.NodeID{1, 3}}
+	plan, err := Recover(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Confirm = plan.Confirm
+	const earlier = `{"recovered":true,"after":"another"}`
+	obstacle := filepath.Join(three, auditName)
+	if err := errors.Join(os.WriteFile(filepath.Join(one, auditName), []byte(earlier), 0o600),
+		os.MkdirAll(filepath.Join(obstacle, "in the way"), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if done, err := Recover(r); err == nil || done.Done {
+			t.Fatalf("got %+v, %v", done, err)
+		}
+	}
+	if err := os.RemoveAll(obstacle); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if done, err := Recover(r); err != nil || !done.Done || done.After != plan.After {
+			t.Fatalf("got %+v, %v", done, err)
+		}
+	}
+	checkRecovered(t, three, plan)
+	aside := asideSuffix + plan.Confirm
+	for dir, want := range map[string][]string{
+		one:   {identityName, "lock", auditName, auditName + aside, "wal" + aside},
+		three: {identityName, "lock", auditName, "wal"},
+	} {
+		var got []string
+		entries, err := os.ReadDir(dir)
+		for _, e := range entries {
+			got = append(got, e.Name())
+		}
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("there are %q, want %q (%v)", got, want, err)
+		}
+	}
+	if kept, err := os.ReadFile(filepath.Join(one, auditName+aside)); string(kept) != earlier {
+		t.Errorf("what an earlier recovery has left became %s, %v", kept, err)
+	}
+	first, _ := os.ReadFile(filepath.Join(one, auditName))
+	if second, err := os.ReadFile(obstacle); string(first) != string(second) {
+		t.Errorf("two directories tell %s and %s, %v", first, second, err)
 	}
 }
 
