@@ -1,6 +1,7 @@
 package scripting
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"reflect"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"github.com/tidelock-raft/tidelock/core"
+	"github.com/tidelock-raft/tidelock/scripting/sandbox"
+	"github.com/tidelock-raft/tidelock/scripting/state"
 )
 
 // hostileBefore and hostileAfter make a whole script of a chunk, with a command that does harm, one
@@ -90,5 +93,36 @@ func (c chunk) testHostile(t *testing.T) {
 	a, b := apply(t, young, work)[0], apply(t, old, work)[0]
 	if a.Failure != nil || !reflect.DeepEqual(a, b) || young.Digest() != old.Digest() {
 		t.Errorf("afterwards: %v and %v", a.Failure, b.Failure)
+	}
+}
+
+// TestFullStateStopsTheMachine in front of a command: nothing of it is done, nor is it a failure of
+// the command, which others might have room for.
+func TestFullStateStopsTheMachine(t *testing.T) {
+	m := newMachine(t, Default())
+	batch := []core.Entry{
+		commandEntry(1, encode(t, "put", "key", "value")),
+		commandEntry(2, encode(t, "cas", "key", "value", strings.Repeat("x", 5000))),
+	}
+	apply(t, m, batch[:1])
+	before := m.Digest()
+	for !m.space.Full() {
+		m.space.Spend(state.SpareBlocks)
+	}
+	for i := range batch {
+		results, err := m.Apply(nil, batch[i:])
+		if !errors.Is(err, state.ErrFull) || len(results) > 0 || m.Digest() != before {
+			t.Errorf("got %v, %v", results, err)
+		}
+	}
+}
+
+// TestNoCommandFillsTheState that was not full before it. What takes a block of memory is a key or
+// a value of more than 4 KiB, or many; timers can have an entry take the steps of two commands.
+func TestNoCommandFillsTheState(t *testing.T) {
+	const large = 4<<10 - 64 // with the head of an item
+	most := 2 * sandbox.MaxSteps / min(keySteps(large), valueSteps(large))
+	if most > state.SpareBlocks {
+		t.Errorf("a command can take %d blocks, want at most %d", most, state.SpareBlocks)
 	}
 }

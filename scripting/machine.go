@@ -175,6 +175,9 @@ func (m *Machine) Apply(dst []core.Result, entries []core.Entry) ([]core.Result,
 			from, opened = i, m.writer
 			m.ahead.look(opened, m.space, entries[from:])
 		}
+		if m.space.Full() {
+			return dst, fmt.Errorf("command at index %d: %w", entries[i].Index, state.ErrFull)
+		}
 		result, err := m.apply(&entries[i], i-from)
 		if err != nil {
 			return dst, err

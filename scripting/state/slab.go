@@ -33,6 +33,7 @@ func (c cell) block() int      { return int(c >> (lengthBits + granuleBits)) }
 type slab struct {
 	blocks []block
 	gone   []int32         // numbers of blocks that went back
+	spent  int             // numbers that are in use without a block: see Space.Spend
 	open   [classes]int32  // the first of the blocks with room, by number from 1; zero: none
 	made   [classes]uint32 // blocks that are there
 }
@@ -153,12 +154,15 @@ func (s *slab) add(b block, bytes int) int {
 	if len(s.blocks) == 0 {
 		s.blocks = append(s.blocks, block{}) // so that no cell is zero
 	}
-	if len(s.blocks) == maxBlocks {
-		panic("state: more blocks than an index can tell apart")
+	if s.left() <= 0 {
+		panic("state: more blocks than an index can tell apart") // who writes looks at Full before
 	}
 	s.blocks = append(s.blocks, b)
 	return len(s.blocks) - 1
 }
+
+// left is how many blocks there can be more.
+func (s *slab) left() int { return maxBlocks - len(s.blocks) + len(s.gone) - s.spent }
 
 func (s *slab) drop(i int32) {
 	s.blocks[i] = block{}

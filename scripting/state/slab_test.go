@@ -1,9 +1,12 @@
 package state
 
 import (
+	"bufio"
 	"bytes"
+	"errors"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/tidelock-raft/tidelock/scripting/value"
@@ -100,5 +103,50 @@ func TestCellsOfEverySizeWasteLittle(t *testing.T) {
 	}
 	if s.put(nil) != 0 || s.text(0) != "" {
 		t.Error("nothing takes a cell")
+	}
+}
+
+// TestSpaceIsFullBeforeItsBlocksAreSpent: there are some left then, which are never passed, and
+// what is taken back makes room.
+func TestSpaceIsFullBeforeItsBlocksAreSpent(t *testing.T) {
+	s, large := New([]string{"a"}), bytes.Repeat([]byte("x"), maxShared+1)
+	s.Spend(maxBlocks - SpareBlocks - 20)
+	n := int64(0)
+	for ; !s.Full(); n++ {
+		s.Set(0, IntegerKey(nil, n), large)
+		s.Commit()
+	}
+	if left := s.slab.left(); n < 15 || n > 20 || left != SpareBlocks-1 {
+		t.Errorf("full with %d large values, and %d blocks left", n, left)
+	}
+	view := s.View()
+	for i := range int64(2) {
+		s.Set(0, IntegerKey(nil, i), nil)
+	}
+	if s.Commit(); !s.Full() {
+		t.Error("what a view shows takes no room")
+	}
+	view.Release()
+	if s.Commit(); s.Full() {
+		t.Error("there is no room for what was deleted")
+	}
+	s.Spend(s.slab.left() - 3)
+	defer func() {
+		if recover() == nil || s.slab.left() != 0 || len(s.slab.gone) > 0 {
+			t.Error("there are more blocks than an index can tell apart")
+		}
+	}()
+	for range 4 {
+		s.slab.put(large)
+	}
+}
+
+func TestFullSpaceReadsNothing(t *testing.T) {
+	s := New(nil)
+	l, c := newLoader(s), s.add("a", 0)
+	s.Spend(maxBlocks - SpareBlocks)
+	in := &source{r: bufio.NewReader(strings.NewReader("\x02\x02k\x01\x07"))}
+	if s.Spend(1); in.item(l, c, "") != "" || !errors.Is(in.err, ErrFull) || c.order.n > 0 {
+		t.Errorf("got %v, and %d items", in.err, c.order.n)
 	}
 }

@@ -95,7 +95,7 @@ func (c *counter) text(s string) {
 }
 
 // Read reads what WriteTo wrote, and no further, into a new Space. Everything is checked: bounds,
-// order, canonical form, digest. Errors wrap ErrFormat, or are r's own but io.EOF.
+// order, canonical form, digest. Errors wrap ErrFormat or ErrFull, or are r's own but io.EOF.
 func Read(r *bufio.Reader) (*Space, error) {
 	in := &source{r: r}
 	s := New(nil)
@@ -141,6 +141,10 @@ func (in *source) item(l *loader, c *collection, last string) string {
 	}
 	if text(key) <= last {
 		in.fail("keys out of order")
+		return ""
+	}
+	if l.s.Full() {
+		in.err = ErrFull
 		return ""
 	}
 	last = l.add(c, key, val)

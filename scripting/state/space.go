@@ -21,6 +21,7 @@
 package state
 
 import (
+	"errors"
 	"hash/maphash"
 	"slices"
 	"sync"
@@ -351,6 +352,21 @@ func (s *Space) Parts(f func(name string, digest uint64)) {
 		f(c.name, scramble(c.seed+c.sum))
 	}
 }
+
+// SpareBlocks is how many more blocks of memory there can be, at least, if a Space is not Full. One
+// holds a key or value of more than 4 KiB, or such as are shorter, as many as fit 64 KiB.
+const SpareBlocks = 1 << 20
+
+// ErrFull says that a Space is full.
+var ErrFull = errors.New("state: more memory is in use than can be told apart")
+
+// Full reports whether what is written next might be too much: 252 GiB are in use then at the very
+// least, and sixteen times as much where keys and values are short. How full a Space is depends on its
+// history and its views. So that is no reason to refuse a command, but one to go no further.
+func (s *Space) Full() bool { return s.slab.left() < SpareBlocks }
+
+// Spend has a Space be nearer to Full by so many blocks, to see what becomes of whoever fills it.
+func (s *Space) Spend(blocks int) { s.slab.spent += blocks }
 
 // Names returns the names of the collections.
 func (s *Space) Names() []string {
