@@ -322,7 +322,9 @@ func (g *group) found(f Finding, out *Effects) {
 func (g *group) tickAudit(out *Effects) {
 	a, limit := &g.audit, g.config.DigestTicks
 	a.silence, a.told, a.quiet, a.unanswered = a.silence+1, a.told+1, a.quiet+1, a.unanswered+1
-	if a.quiet == limit && a.ordered < g.handed && !g.halted() {
+	news := a.quiet == limit && a.ordered < g.handed
+	late := a.quiet > limit && g.handed > g.body && g.takes() // it had to wait for its turn
+	if (news || late) && !g.halted() {
 		out.Work = append(out.Work, g.check(Work{Group: g.id}))
 	}
 	if g.leads() {

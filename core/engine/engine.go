@@ -29,6 +29,7 @@ type Engine struct {
 	now      core.Instant // of the Step under way
 	lastTick core.Instant // when the newest tick was due; zero: no tick yet
 	tokens   uint64       // newest token given to a read or a forwarded command
+	writing  int          // groups whose snapshot is being written
 	forwards forwards
 }
 
@@ -66,6 +67,7 @@ func (e *Engine) Open(id core.GroupID, st core.State, log raft.Log) error {
 	g := &group{
 		id: id, node: c.ID, config: &e.config, raft: r,
 		handed: st.Snapshot.Index, snapshotSize: st.Snapshot.Size, body: st.Snapshot.Index,
+		writing: &e.writing,
 		repeats: repeats{born: st.Hard.Term, windows: map[core.NodeID]*window{}},
 	}
 	g.audit.told = e.config.DigestTicks

@@ -56,6 +56,7 @@ type group struct {
 	fresh freshness
 
 	saving       saving
+	writing      *int // groups of this node whose snapshot is being written
 	turn         turn
 	body         core.Index // of the newest snapshot written, on record or not
 	snapshotSize int64      // of the newest snapshot on record, in bytes

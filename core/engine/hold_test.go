@@ -128,7 +128,7 @@ func TestGroupsDoNotWaitForEachOther(t *testing.T) {
 	}
 	state, err := other.State(core.DefaultGroup)
 	if err == nil {
-		err = d.engine.Open(2, state, groupLog{other})
+		err = d.engine.Open(2, state, groupLog{other, core.DefaultGroup})
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -30,16 +30,19 @@ func members(ids ...core.NodeID) core.Membership {
 	return m
 }
 
-type groupLog struct{ *memory.Store }
+type groupLog struct {
+	*memory.Store
+	group core.GroupID
+}
 
 func (l groupLog) Entries(
 	dst []core.Entry, lo, hi core.Index, maxBytes int,
 ) ([]core.Entry, error) {
-	return l.Store.Entries(dst, core.DefaultGroup, lo, hi, maxBytes)
+	return l.Store.Entries(dst, l.group, lo, hi, maxBytes)
 }
 
 func (l groupLog) Term(i core.Index) (core.Term, error) {
-	return l.Store.Term(core.DefaultGroup, i)
+	return l.Store.Term(l.group, i)
 }
 
 func newDesk(t *testing.T, c Config, ids ...core.NodeID) *desk {
@@ -50,20 +53,24 @@ func newDesk(t *testing.T, c Config, ids ...core.NodeID) *desk {
 func newDeskOf(t *testing.T, c Config, m core.Membership) *desk {
 	t.Helper()
 	d := &desk{t: t, engine: New(c), store: memory.New(), now: 1}
-	install := core.Update{
-		Group: core.DefaultGroup, Install: &core.SnapshotMeta{Membership: m},
-	}
-	if err := d.store.Write([]core.Update{install}); err != nil {
-		t.Fatal(err)
-	}
-	state, err := d.store.State(core.DefaultGroup)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := d.engine.Open(core.DefaultGroup, state, groupLog{d.store}); err != nil {
-		t.Fatal(err)
-	}
+	d.open(core.DefaultGroup, m)
 	return d
+}
+
+// open adds a group.
+func (d *desk) open(id core.GroupID, m core.Membership) {
+	d.t.Helper()
+	install := core.Update{Group: id, Install: &core.SnapshotMeta{Membership: m}}
+	if err := d.store.Write([]core.Update{install}); err != nil {
+		d.t.Fatal(err)
+	}
+	state, err := d.store.State(id)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if err := d.engine.Open(id, state, groupLog{d.store, id}); err != nil {
+		d.t.Fatal(err)
+	}
 }
 
 // step lets one tick pass and carries out everything but the sending.

@@ -17,6 +17,7 @@ type saving struct {
 	trusted bool       // whoever asked for it holds this replica's state for the right one
 	at      core.Index // the checkpoint at which one was taken; zero: none is under way
 	ruling  ruling     // of its state; zero: none has come yet
+	hasty   bool       // it did not wait for its turn, nor is it to rest
 	written *Saved     // nil: it is still being written
 	age     int        // ticks since it was written
 }
@@ -55,7 +56,7 @@ func (g *group) save(out *Effects) {
 	switch {
 	case s.at != 0 && s.written == nil:
 		overtaken := s.at < g.raft.Snapshot().Index
-		if s.wanted || s.trusted || !g.sound() || overtaken || g.covered(turn{1, 2}) {
+		if s.hasty || s.wanted || s.trusted || !g.sound() || overtaken || g.covered(turn{1, 2}) {
 			out.Hurry = append(out.Hurry, g.id)
 		}
 	case s.at == 0 && !s.wanted:
@@ -63,12 +64,24 @@ func (g *group) save(out *Effects) {
 	}
 }
 
+// takes reports whether a snapshot is to be taken at a checkpoint now. A node writes one at a time,
+// as that takes its while (see Effects.Hurry), and a state that waited for it frozen would make
+// every write a copy. So groups wait before, unless somebody waits for them, or half as much again
+// was applied as made them want one.
+func (g *group) takes() bool {
+	s := &g.saving
+	return s.wanted && s.at == 0 && (*g.writing == 0 || s.trusted ||
+		g.covers(g.sinceEntries/3*2, g.sinceBytes/3*2, g.turn))
+}
+
 // covered reports whether so much of the distance between two snapshots was applied, and no less
 // than the newest one is worth.
-func (g *group) covered(t turn) bool {
-	c, bytes := g.config, g.sinceBytes
+func (g *group) covered(t turn) bool { return g.covers(g.sinceEntries, g.sinceBytes, t) }
+
+func (g *group) covers(entries int, bytes int64, t turn) bool {
+	c := g.config
 	return bytes >= g.snapshotSize &&
-		(g.sinceEntries >= int(t.share(int64(c.SnapshotEntries))) || bytes >= t.share(c.SnapshotBytes))
+		(entries >= int(t.share(int64(c.SnapshotEntries))) || bytes >= t.share(c.SnapshotBytes))
 }
 
 // check makes the newest entry handed to the machine, with w or before, a checkpoint.
@@ -79,9 +92,10 @@ func (g *group) check(w Work) Work {
 		oldest = g.saving.at
 	}
 	g.audit.tail.mark(g.handed, g.sinceBytes, oldest, g.config)
-	if g.saving.wanted && g.saving.at == 0 {
+	if g.takes() {
 		w.Save = true
-		g.saving = saving{at: g.handed, trusted: g.saving.trusted}
+		g.saving = saving{at: g.handed, trusted: g.saving.trusted, hasty: *g.writing > 0}
+		*g.writing++
 		g.sinceEntries, g.sinceBytes, g.audit.tail.counted = 0, 0, 0
 		g.turn = turn{1, 1}
 	}
@@ -92,6 +106,7 @@ func (g *group) check(w Work) Work {
 func (g *group) saved(s Saved) {
 	g.body = max(g.body, s.Meta.Index)
 	g.saving.written = &s
+	*g.writing--
 	g.settle()
 }
 

@@ -133,6 +133,106 @@ func TestSlowSnapshotIsHurried(t *testing.T) {
 	}
 }
 
+// saver is a desk with three groups of lone voters that take snapshots after 100 entries.
+type saver struct {
+	*desk
+	entries map[core.GroupID]core.Index
+	at      map[core.GroupID]core.Position // of snapshots that are being written
+	taken   []core.GroupID
+}
+
+func newSaver(t *testing.T) *saver {
+	s := &saver{
+		newDesk(t, Config{
+			Node: 1, SnapshotEntries: 100, SnapshotBytes: math.MaxInt64, DigestEvery: 10, DigestTicks: 20,
+		}, 1), map[core.GroupID]core.Index{}, map[core.GroupID]core.Position{}, nil,
+	}
+	for id := core.GroupID(2); id <= 3; id++ {
+		s.open(id, members(1))
+	}
+	s.until("leaders", func() bool {
+		return !slices.ContainsFunc(s.engine.Status(), func(g core.GroupStatus) bool {
+			return g.Role != "leader"
+		})
+	})
+	return s
+}
+
+// run makes so many steps, with a command for each of the groups.
+func (s *saver) run(steps int, groups ...core.GroupID) {
+	for range steps {
+		for _, id := range groups {
+			q := command(1, 8)
+			q.Group = id
+			s.ask(notes{}, q)
+		}
+		s.step()
+		for _, w := range s.out.Work {
+			if n := len(w.Entries); n > 0 {
+				s.entries[w.Group] = w.Entries[n-1].Index
+			}
+			at := core.Position{Term: 1, Index: s.entries[w.Group]}
+			if w.Note {
+				s.in.Noted = append(s.in.Noted, Noted{Group: w.Group, At: at, Digest: 7})
+			}
+			if w.Save {
+				s.taken, s.at[w.Group] = append(s.taken, w.Group), at
+			}
+		}
+	}
+}
+
+func (s *saver) finish(id core.GroupID) {
+	meta := core.SnapshotMeta{Position: s.at[id]}
+	s.in.Saved = append(s.in.Saved, Saved{Group: id, OK: true, Meta: meta})
+	delete(s.at, id)
+}
+
+// TestSnapshotsOfANodeTakeTurns: while one is written the others are not even taken, also when
+// nothing is written to their groups any more by the time that it is their turn.
+func TestSnapshotsOfANodeTakeTurns(t *testing.T) {
+	s := newSaver(t)
+	s.run(130, 1, 2, 3)
+	for n := 1; n <= 3; n++ {
+		if s.run(100); len(s.taken) != n || len(s.at) != 1 {
+			t.Fatalf("turn %d: taken %v, under way %v", n, s.taken, s.at)
+		}
+		s.finish(s.taken[n-1])
+	}
+	if s.run(100); len(s.taken) != 3 || len(s.at) > 0 {
+		t.Fatalf("after all turns: taken %v, under way %v", s.taken, s.at)
+	}
+	for _, g := range s.engine.Status() {
+		if g.SnapshotIndex < 100 {
+			t.Errorf("group %d: snapshot at %d", g.Group, g.SnapshotIndex)
+		}
+	}
+}
+
+// TestSnapshotOutOfTurnIsHurried: one that has waited for half of a distance, and one that a member
+// waits for.
+func TestSnapshotOutOfTurnIsHurried(t *testing.T) {
+	s := newSaver(t)
+	s.run(120, 1)
+	s.run(140, 2)
+	if !slices.Equal(s.taken, []core.GroupID{1}) {
+		t.Fatalf("taken %v", s.taken)
+	}
+	if s.run(30, 2); !slices.Equal(s.taken, []core.GroupID{1, 2}) {
+		t.Fatalf("after half of a distance: taken %v", s.taken)
+	}
+	g := s.engine.byID[3]
+	g.saving.wanted, g.saving.trusted = true, true
+	s.run(10, 3)
+	if !slices.Equal(s.taken, []core.GroupID{1, 2, 3}) {
+		t.Fatalf("after a member has asked: taken %v", s.taken)
+	}
+	s.run(1)
+	if slices.Sort(s.out.Hurry); !slices.Equal(s.out.Hurry, []core.GroupID{2, 3}) {
+		t.Errorf("haste for %v", s.out.Hurry)
+	}
+}
+
 // TestSnapshotThatIsWaitedForIsHurried: a member asks for one while another is being written, or
 // asked for the very one; or this replica cannot be given another state before it is written, or
 // has been given one.

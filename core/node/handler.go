@@ -31,7 +31,6 @@ type Handler struct {
 	queryBytes atomic.Int64 // their data
 	work       core.WorkStatus
 	now        core.Instant
-	turn       chan struct{} // see pace
 	over       chan struct{} // closed when the node ends: no snapshot is worth waiting for
 	err        error
 }
@@ -55,7 +54,7 @@ func NewHandler(c Config, lanes Lanes) (*Handler, error) {
 func newHandler(c Config, lanes Lanes) (*Handler, error) {
 	h := &Handler{
 		config: c, lanes: lanes, engine: engine.New(c.Engine),
-		turn: make(chan struct{}, 1), over: make(chan struct{}),
+		over: make(chan struct{}),
 	}
 	h.disk.handler = h
 	if err := h.open(); err != nil {

@@ -36,16 +36,14 @@ func (systemClock) rest(d core.Instant, a, b <-chan struct{}) {
 // pace is how fast one snapshot is written. The handler owns hasty, the lane the rest.
 type pace struct {
 	clock core.Clock
-	turn  chan struct{}   // holds one element while a snapshot of this node is written at leisure
 	haste chan struct{}   // closed: it is urgent
 	over  <-chan struct{} // closed: the node ends
 	hasty bool            // haste is closed
-	mine  bool            // the element in turn is this one's
 	since core.Instant    // when the work began that there was no rest after
 }
 
 func (h *Handler) newPace() *pace {
-	return &pace{clock: h.config.Clock, turn: h.turn, haste: make(chan struct{}), over: h.over}
+	return &pace{clock: h.config.Clock, haste: make(chan struct{}), over: h.over}
 }
 
 // hurry ends the rests.
@@ -56,22 +54,14 @@ func (p *pace) hurry() {
 	}
 }
 
-// begin waits until no other snapshot is written, or for urgency.
+// begin notes that the work begins, unless the node ends.
 func (p *pace) begin() error {
+	p.since = p.clock.Now()
 	select {
-	case p.turn <- struct{}{}:
-		p.mine = true
-	case <-p.haste:
 	case <-p.over:
 		return core.ErrClosed
-	}
-	p.since = p.clock.Now()
-	return nil
-}
-
-func (p *pace) end() {
-	if p.mine {
-		<-p.turn
+	default:
+		return nil
 	}
 }
 

@@ -27,7 +27,7 @@ func (c *strained) rest(d core.Instant, _, _ <-chan struct{}) {
 
 func newStrained() (*strained, *pace) {
 	c := &strained{during: func() {}}
-	h := &Handler{config: Config{Clock: c}, turn: make(chan struct{}, 1), over: make(chan struct{})}
+	h := &Handler{config: Config{Clock: c}, over: make(chan struct{})}
 	return c, h.newPace()
 }
 
@@ -36,7 +36,6 @@ func (p *pace) write(blocks int) error {
 	if err := p.begin(); err != nil {
 		return err
 	}
-	defer p.end()
 	_, err := io.CopyBuffer(
 		paced{struct{ io.Writer }{io.Discard}, p},
 		struct{ io.Reader }{bytes.NewReader(make([]byte, blocks))}, make([]byte, 1))
@@ -82,39 +81,15 @@ func TestUrgentSnapshotDoesNotRest(t *testing.T) {
 	}
 }
 
-// TestSnapshotsOfANodeTakeTurns, but for those that are urgent, and none is begun when it ends.
-func TestSnapshotsOfANodeTakeTurns(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := &Handler{
-			config: Config{Clock: NewClock()}, turn: make(chan struct{}, 1), over: make(chan struct{}),
-		}
-		first, second, third := h.newPace(), h.newPace(), h.newPace()
-		if err := first.begin(); err != nil {
-			t.Fatal(err)
-		}
-		ended := map[*pace]error{}
-		for _, p := range []*pace{second, third} {
-			go func() { ended[p] = p.write(1) }() // ended by what follows
-		}
-		synctest.Wait()
-		if len(ended) > 0 {
-			t.Fatal("two snapshots are written at the same time")
-		}
-		second.hurry()
-		synctest.Wait()
-		if err, ok := ended[second]; !ok || err != nil || len(ended) != 1 {
-			t.Errorf("an urgent snapshot waits for another: %v", ended)
-		}
-		close(h.over)
-		synctest.Wait()
-		if !errors.Is(ended[third], core.ErrClosed) {
-			t.Errorf("got %v, want %v", ended[third], core.ErrClosed)
-		}
-		first.end()
-		if len(h.turn) != 0 {
-			t.Error("the turn of the first is not over")
-		}
-	})
+// TestNoSnapshotIsBegunWhenTheNodeEnds, nor is one gone on with.
+func TestNoSnapshotIsBegunWhenTheNodeEnds(t *testing.T) {
+	h := &Handler{config: Config{Clock: NewClock()}, over: make(chan struct{})}
+	begun, p := h.newPace(), h.newPace()
+	err := begun.begin()
+	close(h.over)
+	if err != nil || !errors.Is(begun.step(), core.ErrClosed) || !errors.Is(p.write(1), core.ErrClosed) {
+		t.Error("a snapshot is written of a node that ends")
+	}
 }
 
 // TestRestEnds after its time, when it becomes urgent, and when the node ends.

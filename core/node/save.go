@@ -57,7 +57,6 @@ func (h *Handler) write(g core.GroupID, t taken, p *pace) (core.SnapshotMeta, er
 	if err := p.begin(); err != nil {
 		return meta, err
 	}
-	defer p.end()
 	w, err := h.config.Snapshots.Create(g, meta.Position)
 	if err != nil {
 		return meta, fmt.Errorf("create: %w", err)

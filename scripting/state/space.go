@@ -361,8 +361,8 @@ const SpareBlocks = 1 << 20
 var ErrFull = errors.New("state: more memory is in use than can be told apart")
 
 // Full reports whether what is written next might be too much: 252 GiB are in use then at the very
-// least, and sixteen times as much where keys and values are short. How full a Space is depends on its
-// history and its views. So that is no reason to refuse a command, but one to go no further.
+// least, and sixteen times as much where keys and values are short. How full a Space is depends on
+// its history and its views. So that is no reason to refuse a command, but one to go no further.
 func (s *Space) Full() bool { return s.slab.left() < SpareBlocks }
 
 // Spend has a Space be nearer to Full by so many blocks, to see what becomes of whoever fills it.
