@@ -64,6 +64,14 @@ type Store interface {
 	Close() error
 }
 
+// RoomStore is a Store that knows ahead that it will be full.
+type RoomStore interface {
+	Store
+	// Short reports whether the disk had no room for what writes are going to need soon. What they
+	// compact may become that room. It may be called beside every other method.
+	Short() bool
+}
+
 // Snapshots keeps the bodies of snapshots. A body is named by group and position; it exists only
 // once its writer was committed, whole and durable.
 //

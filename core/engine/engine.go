@@ -30,6 +30,7 @@ type Engine struct {
 	lastTick core.Instant // when the newest tick was due; zero: no tick yet
 	tokens   uint64       // newest token given to a read or a forwarded command
 	writing  int          // groups whose snapshot is being written
+	short    bool         // Events.Short
 	forwards forwards
 }
 
@@ -67,7 +68,7 @@ func (e *Engine) Open(id core.GroupID, st core.State, log raft.Log) error {
 	g := &group{
 		id: id, node: c.ID, config: &e.config, raft: r,
 		handed: st.Snapshot.Index, snapshotSize: st.Snapshot.Size, body: st.Snapshot.Index,
-		writing: &e.writing,
+		writing: &e.writing, short: &e.short,
 		repeats: repeats{born: st.Hard.Term, windows: map[core.NodeID]*window{}},
 	}
 	g.audit.told = e.config.DigestTicks
@@ -90,6 +91,7 @@ func (e *Engine) Step(now core.Instant, in *Events, out *Effects) {
 	out.reset(e.batch)
 	e.now = now
 	e.health(in.Sick)
+	e.short = in.Short
 	e.wrote(in.Wrote)
 	for i := range in.Messages {
 		e.message(&in.Messages[i], in.Wall, out)

@@ -14,6 +14,7 @@ type Events struct {
 	Saved       []Saved
 	Lost        []Lost
 	Unreachable []core.Addr // messages to these were lost
+	Short       bool        // the store is going to be full, but for what is compacted
 	Sick        bool        // the disk hangs or is full; as long as it does, this node leads no group
 }
 

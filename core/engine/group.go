@@ -56,7 +56,8 @@ type group struct {
 	fresh freshness
 
 	saving       saving
-	writing      *int // groups of this node whose snapshot is being written
+	writing      *int  // groups of this node whose snapshot is being written
+	short        *bool // see Events
 	turn         turn
 	body         core.Index // of the newest snapshot written, on record or not
 	snapshotSize int64      // of the newest snapshot on record, in bytes

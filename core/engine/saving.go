@@ -50,17 +50,19 @@ func (t turn) share(whole int64) int64 {
 // save asks for a snapshot when enough was applied since the last one, and for haste when one that
 // is being written is waited for, by a member or by a resync of this replica (see tickResync); is
 // of no use any more, and holds on to a state that was replaced; or is still not there when half of
-// the distance to the next is covered: the log must not grow because somebody takes his time.
+// the distance to the next is covered: the log must not grow because somebody takes his time. While
+// the store is short of room, a quarter of the distance is enough, and there is haste.
 func (g *group) save(out *Effects) {
 	s := &g.saving
 	switch {
 	case s.at != 0 && s.written == nil:
-		overtaken := s.at < g.raft.Snapshot().Index
-		if s.hasty || s.wanted || s.trusted || !g.sound() || overtaken || g.covered(turn{1, 2}) {
+		useless := !g.sound() || s.at < g.raft.Snapshot().Index
+		waited := s.hasty || s.wanted || s.trusted
+		if *g.short || useless || waited || g.covered(turn{1, 2}) {
 			out.Hurry = append(out.Hurry, g.id)
 		}
 	case s.at == 0 && !s.wanted:
-		s.wanted = g.sound() && g.covered(g.turn)
+		s.wanted = g.sound() && (g.covered(g.turn) || *g.short && g.covered(turn{1, 4}))
 	}
 }
 
@@ -141,12 +143,15 @@ func (g *group) settle() {
 	*s = saving{wanted: s.wanted, trusted: s.wanted && s.trusted}
 }
 
-// record puts a snapshot on record and cuts the log. One that an installed snapshot has overtaken
-// is not worth recording.
+// record puts a snapshot on record and cuts the log, without a tail if the store is short of room.
+// One that an installed snapshot has overtaken is not worth recording.
 func (g *group) record(meta core.SnapshotMeta) {
 	g.snapshotSize = meta.Size
 	meta.Membership = g.raft.MembershipAt(meta.Index)
-	compact := g.audit.tail.before(meta.Index, g.config)
+	compact := meta.Index
+	if !*g.short {
+		compact = g.audit.tail.before(meta.Index, g.config)
+	}
 	if err := g.raft.Snapshotted(meta, compact); err != nil && !errors.Is(err, raft.ErrOutdated) {
 		g.err = fmt.Errorf("record snapshot: %w", err)
 	}

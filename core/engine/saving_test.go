@@ -233,6 +233,44 @@ func TestSnapshotOutOfTurnIsHurried(t *testing.T) {
 	}
 }
 
+// TestShortRoomHurriesSnapshots: a quarter of the distance is enough for one, those that are being
+// written are hurried, and the log is cut without a tail; with room, all is as ever.
+func TestShortRoomHurriesSnapshots(t *testing.T) {
+	for _, short := range []bool{false, true} {
+		s := newSaver(t)
+		step := func(steps int) {
+			for range steps {
+				s.in.Short = short
+				s.run(1, 1)
+			}
+		}
+		step(15)
+		if len(s.taken) > 0 {
+			t.Errorf("short %v: taken at %v", short, s.at)
+		}
+		if step(30); (len(s.taken) > 0) != short {
+			t.Errorf("short %v: taken at %v behind a quarter of the distance", short, s.at)
+		}
+		if s.run(80, 1); len(s.taken) == 0 {
+			t.Fatalf("short %v: none is taken", short)
+		}
+		at := s.at[1].Index
+		s.in.Short = short
+		if s.run(1); (len(s.out.Hurry) > 0) != short {
+			t.Errorf("short %v: haste for %v", short, s.out.Hurry)
+		}
+		s.finish(1)
+		for range 3 {
+			s.in.Short = short
+			s.run(1)
+		}
+		if got := s.engine.Status()[0]; (got.FirstIndex > at) != short || got.SnapshotIndex != at {
+			t.Errorf("short %v: snapshot at %d of %d, log from %d", short, got.SnapshotIndex, at,
+				got.FirstIndex)
+		}
+	}
+}
+
 // TestSnapshotThatIsWaitedForIsHurried: a member asks for one while another is being written, or
 // asked for the very one; or this replica cannot be given another state before it is written, or
 // has been given one.

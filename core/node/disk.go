@@ -87,6 +87,12 @@ func (d *disk) check() bool {
 	return !sick
 }
 
+// short reports whether the store is going to be full.
+func (d *disk) short() bool {
+	s, ok := d.handler.config.Store.(core.RoomStore)
+	return ok && s.Short()
+}
+
 // wrote ends a write. A write that failed is never tried again: what it left on the disk is
 // anybody's guess, so the node stops, and what was to follow never happens. Only one that the store
 // refused for want of space, untouched, waits for some. The next write starts in add, so that it

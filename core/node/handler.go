@@ -91,7 +91,7 @@ func (h *Handler) Handle(done []func(), events *engine.Events) {
 	}
 	h.now = h.config.Clock.Now()
 	h.hear(events.Messages)
-	events.Sick = !h.disk.check()
+	events.Sick, events.Short = !h.disk.check(), h.disk.short()
 	events.Wall = h.config.Clock.Wall()
 	events.Wrote = h.back.Wrote
 	events.Messages = append(events.Messages, h.back.Messages...)

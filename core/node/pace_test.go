@@ -87,7 +87,8 @@ func TestNoSnapshotIsBegunWhenTheNodeEnds(t *testing.T) {
 	begun, p := h.newPace(), h.newPace()
 	err := begun.begin()
 	close(h.over)
-	if err != nil || !errors.Is(begun.step(), core.ErrClosed) || !errors.Is(p.write(1), core.ErrClosed) {
+	gone := []error{begun.step(), p.write(1)}
+	if err != nil || !errors.Is(gone[0], core.ErrClosed) || !errors.Is(gone[1], core.ErrClosed) {
 		t.Error("a snapshot is written of a node that ends")
 	}
 }

@@ -339,6 +339,26 @@ func TestStartOnFullDisk(t *testing.T) {
 	})
 }
 
+// TestSnapshotsMakeRoom: on a disk that has not enough of it for the log until the next snapshot is
+// due, that snapshot is taken early, and the log goes without a tail.
+func TestSnapshotsMakeRoom(t *testing.T) {
+	o := Options{Nodes: 1, SegmentBytes: 32 << 10}
+	o.Engine.SnapshotEntries, o.Engine.TailEntries, o.Engine.DigestEvery = 400, 10_000, 2
+	staged(t, o, 4, func(s *stage) {
+		h := s.w.Host(1)
+		s.disk(1, func(op vfs.Op) error {
+			names, _ := h.Disk.List("wal")
+			if op.Kind == vfs.OpPreallocate && len(names) > 8 {
+				return syscall.ENOSPC
+			}
+			return nil
+		})
+		for i := range 1000 {
+			s.put(fmt.Sprint("key", i%5), strings.Repeat("v", 400))
+		}
+	})
+}
+
 // TestSlowDiskHoldsNobodyUp: one of three disks is slow; the others commit without it.
 func TestSlowDiskHoldsNobodyUp(t *testing.T) {
 	scenario(t, 3, func(s *stage) {

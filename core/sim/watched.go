@@ -10,7 +10,7 @@ import (
 
 // watchedStore is a store whose writes the observers see.
 type watchedStore struct {
-	core.Store
+	core.RoomStore
 	h *Host
 }
 
@@ -18,7 +18,7 @@ type watchedStore struct {
 func (s *watchedStore) Write(batch []core.Update) error {
 	w := s.h.w
 	w.tell(func(o Observer) { o.Writing(s.h, batch) })
-	err := s.Store.Write(batch)
+	err := s.RoomStore.Write(batch)
 	if err == nil {
 		w.record(traceWrite, s.h.ID, uint64(len(batch)))
 		w.tell(func(o Observer) { o.Wrote(s.h, batch) })

@@ -280,9 +280,12 @@ func TestDiskFullFailsBeforeAnythingIsAcknowledged(t *testing.T) {
 	write(t, l, install(1))
 	full = true
 	var i core.Index
+	warned := 0
 	for err = nil; err == nil; {
 		want := text(t, l)
-		i++
+		if i++; l.Short() {
+			warned++
+		}
 		if err = l.Write([]core.Update{{Group: 1, Entries: entries(1, i, i+1, 300)}}); err != nil {
 			wantErr(t, "write to a full disk", err, syscall.ENOSPC)
 			wantErr(t, "write to a full disk", err, core.ErrFull)
@@ -291,10 +294,15 @@ func TestDiskFullFailsBeforeAnythingIsAcknowledged(t *testing.T) {
 			}
 		}
 	}
+	if warned < 3 || warned >= int(i) {
+		t.Errorf("the log was short of room before %d of %d writes, want some, the last ones", warned, i)
+	}
 	last := core.Update{Group: 1, Entries: entries(1, i, i+1, 300)}
 	wantErr(t, "the same once more", l.Write([]core.Update{last}), core.ErrFull)
 	full = false
-	write(t, l, last) // there is room, and nothing was lost
+	if write(t, l, last); l.Short() { // there is room, and nothing was lost
+		t.Error("the log is short of room although there is some")
+	}
 	full, i = true, i+1
 	want := text(t, l)
 	must(t, l.Close())

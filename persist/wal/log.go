@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/tidelock-raft/tidelock/core"
 	"github.com/tidelock-raft/tidelock/persist/internal/change"
@@ -43,12 +44,13 @@ type Log struct {
 
 	// upkeep is held while segments are made and given up.
 	upkeep  sync.Mutex
+	short   atomic.Bool   // the newest attempt to make a segment found no room
 	leaking bool          // guarded by upkeep: nothing is given up any more
 	kick    chan struct{} // nil: Config.Inline
 	ended   chan struct{}
 }
 
-var _ core.Store = (*Log)(nil)
+var _ core.RoomStore = (*Log)(nil)
 
 // Open opens the log in a directory, and makes both as needed. The log is locked against other
 // processes until Close.
@@ -171,6 +173,10 @@ func mix(x uint64) uint64 {
 }
 
 func (l *Log) active() *segment { return l.index.segments[len(l.index.segments)-1] }
+
+// Short implements core.RoomStore. There was no room for the next segment; in the one in use there
+// still is some, or Write says that there is none.
+func (l *Log) Short() bool { return l.short.Load() }
 
 // Groups implements core.Store.
 func (l *Log) Groups() ([]core.GroupID, error) {

@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -120,6 +121,7 @@ func (l *Log) makeNext(size int64) error {
 		return fmt.Errorf("make segment %d of %d bytes: %w", h.number, h.size, core.ErrTooLarge)
 	}
 	s, err := makeSegment(l.fs, l.dir, h, spare, zeros)
+	l.short.Store(errors.Is(err, core.ErrFull))
 	if err != nil {
 		return err
 	}
