@@ -8,12 +8,13 @@ import "github.com/tidelock-raft/tidelock/core"
 // where one would do. So what has gathered goes when all that is outstanding has come, or when
 // nothing is on its way any more for which somebody waits.
 //
-// Where that is long after the own write, followers are far away or clients slow: then waiting is
-// in vain, and the next batches do without, 1, 2, 4 … of them. It ends when something happens, at
-// the next tick at the latest.
+// Where that is long after the own write, or after the answers, followers are far away or clients
+// slow: then waiting is in vain, and the next batches do without, 1, 2, 4 … of them. It ends when
+// something happens, at the next tick at the latest.
 type cohort struct {
 	size    int          // commands outstanding when the newest were proposed, with them
 	began   core.Instant // when that was
+	took    core.Instant // for how long they were being written here
 	until   core.Instant // when waiting for the rest is in vain; zero: the own write is under way
 	skips   int          // how many batches do not wait
 	penalty int          // how many shall not, when next it is in vain
@@ -23,7 +24,8 @@ const (
 	// maxCohort bounds how many commands wait for the rest. More than so many keep the processors
 	// busy, which then had better be at one batch while the disks are at another.
 	maxCohort = 256
-	// patience is for how long commands wait, in times of what the own write took.
+	// patience is until when commands wait for answers to others, in times of what the own write of
+	// those took, from when it began. For what comes of the answers they wait as long as it took.
 	patience = 4
 	// maxPenalty bounds cohort.penalty.
 	maxPenalty = 256
@@ -53,6 +55,14 @@ func (c *cohort) proposed(now core.Instant, commands, outstanding int) {
 // wrote notes that nothing is being written here any more.
 func (c *cohort) wrote(now core.Instant) {
 	if c.until == 0 {
-		c.until = now + (patience-1)*(now-c.began)
+		c.took = now - c.began
+		c.until = c.began + patience*c.took
+	}
+}
+
+// answered notes that nothing is outstanding but what waits.
+func (c *cohort) answered(now core.Instant) {
+	if c.until != 0 {
+		c.until = min(c.until, now+c.took)
 	}
 }

@@ -78,6 +78,22 @@ func TestWaitingInVainIsPunished(t *testing.T) {
 	}
 }
 
+// TestWaitingEndsAfterTheAnswers: who was answered has as long to ask again as the own write took.
+func TestWaitingEndsAfterTheAnswers(t *testing.T) {
+	c := cohort{}
+	c.proposed(100, 2, 2)
+	c.answered(105) // by the others, while the own write is still under way
+	c.wrote(110)
+	for _, at := range []core.Instant{115, 120} {
+		c.answered(at)
+	}
+	for at, want := range map[core.Instant]bool{115: true, 124: true, 125: false, 139: false} {
+		if got := c.waits(at, 1); got != want {
+			t.Errorf("at %d: got %t, want %t", at, got, want)
+		}
+	}
+}
+
 // TestCohortIsComplete: nobody waits for more than are outstanding, nor for very many.
 func TestCohortIsComplete(t *testing.T) {
 	for outstanding, enough := range map[int]int{1: 1, 2: 2, 100: 100, 10_000: maxCohort} {

@@ -296,6 +296,9 @@ func (e *Engine) collect(out *Effects) {
 			}
 			e.effects(g, out)
 		}
+		if g.calls.Len() == 0 {
+			g.cohort.answered(e.now)
+		}
 		g.stampRounds(e.now)
 		g.release(out)
 		g.changed(out)
