@@ -1,3 +1,7 @@
+//go:build !race
+
+// The race detector has pools lose what they are given, by chance.
+
 package node
 
 import (
@@ -34,7 +38,7 @@ func TestCommandsAllocateLittle(t *testing.T) {
 		<-done
 	}
 	per := float64(after.Mallocs-before.Mallocs) / commands
-	if t.Logf("%.2f allocations a command", per); per > 1 {
-		t.Errorf("got %.2f allocations a command on three nodes together, want at most 1", per)
+	if t.Logf("%.2f allocations a command", per); per > 0.5 {
+		t.Errorf("got %.2f allocations a command on three nodes together, want at most 0.5", per)
 	}
 }
