@@ -27,6 +27,9 @@ const (
 	// patience is until when commands wait for answers to others, in times of what the own write of
 	// those took, from when it began. For what comes of the answers they wait as long as it took.
 	patience = 4
+	// maxTook is what counts at most of the time of the own write, in nanoseconds: it may have hung,
+	// or its end been noticed long after, when leading was over.
+	maxTook core.Instant = 16e6
 	// maxPenalty bounds cohort.penalty.
 	maxPenalty = 256
 )
@@ -37,12 +40,12 @@ func (c *cohort) waits(now core.Instant, have int) bool {
 }
 
 // proposed notes that commands have been proposed; so many are outstanding. It was in vain to wait
-// if they had to go without the rest.
+// if they had to go without the rest. One that nobody else is outstanding with tells nothing.
 func (c *cohort) proposed(now core.Instant, commands, outstanding int) {
 	switch {
 	case c.skips > 0:
 		c.skips--
-	case c.until == 0:
+	case c.until == 0, c.size <= 1:
 	case commands >= min(c.size, maxCohort) || now < c.until:
 		c.penalty = 0
 	default:
@@ -55,8 +58,8 @@ func (c *cohort) proposed(now core.Instant, commands, outstanding int) {
 // wrote notes that nothing is being written here any more.
 func (c *cohort) wrote(now core.Instant) {
 	if c.until == 0 {
-		c.took = now - c.began
-		c.until = c.began + patience*c.took
+		c.took = min(now-c.began, maxTook)
+		c.until = now + (patience-1)*c.took
 	}
 }
 

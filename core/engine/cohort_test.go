@@ -107,3 +107,79 @@ func TestCohortIsComplete(t *testing.T) {
 		}
 	}
 }
+
+// TestStallMakesNobodyWait: however long a write took, or a leadership is over, no command waits
+// for its cohort for much longer than a tick.
+func TestStallMakesNobodyWait(t *testing.T) {
+	c := cohort{}
+	c.proposed(1e9, 2, 2)
+	c.wrote(61e9) // the disk hung for a minute
+	if c.waits(61.5e9, 1) {
+		t.Error("half a second after a write that hung, a command waits")
+	}
+}
+
+// TestCohortOfOneForgivesNothing: A asks always, B now and then and not again: A need not wait each
+// time.
+func TestCohortOfOneForgivesNothing(t *testing.T) {
+	c, now, waited := cohort{}, core.Instant(1), 0
+	batch := func(n int) {
+		if c.waits(now, n) {
+			waited++
+			now = c.until
+		}
+		c.proposed(now, n, n)
+		now += 100
+		c.wrote(now)
+	}
+	for range 100 {
+		batch(2)
+		for range 5 {
+			batch(1)
+		}
+	}
+	if waited > 20 {
+		t.Errorf("waited in vain %d times", waited)
+	}
+}
+
+// TestHungWriteHoldsNobodyUp: the leader's own write has hung, and a voter whose disk hangs goes on
+// to answer; a command then goes all the same.
+func TestHungWriteHoldsNobodyUp(t *testing.T) {
+	p := newPool(t, Config{}, 1, 2, 3)
+	d, n := p.lead(), notes{}
+	stuck := p.desk(d.engine.config.Node%3 + 1)
+	p.paused[stuck.engine.config.Node] = true // it is stepped here
+	step := func(hangs bool) {
+		if stuck.in.Wrote = 0; hangs {
+			d.in.Wrote = 0
+		}
+		stuck.step()
+		stuck.now -= 10e6
+		late := 0
+		for _, box := range stuck.out.AfterWrite.Boxes() {
+			late += len(box.Messages)
+		}
+		stuck.outbox = stuck.outbox[:len(stuck.outbox)-late]
+		p.step()
+	}
+	d.ask(n, command(1, 0))
+	d.ask(n, command(2, 0))
+	step(false)
+	wrote := d.in.Wrote
+	for range 100 {
+		step(true)
+	}
+	d.in.Wrote = wrote
+	for range 4 {
+		step(false)
+	}
+	if d.ask(n, command(3, 0)); !d.leads() || len(n) != 2 {
+		t.Fatalf("leads: %t, %d answers, want 2", d.leads(), len(n))
+	}
+	for i := 0; d.proposed() == 0 || i == 0; i++ {
+		if step(false); i == 10 {
+			t.Fatalf("a command waits for %d ticks", i)
+		}
+	}
+}
