@@ -524,3 +524,41 @@ func FuzzRecords(f *testing.F) {
 		}
 	})
 }
+
+// TestLittleRoomIsLeftToOthers: while there is none for the next segment, not every write tries to
+// take it; when something is given up, it is tried again.
+func TestLittleRoomIsLeftToOthers(t *testing.T) {
+	full, tries := false, 0
+	l := open(t, vfs.NewFaulty(vfs.NewMemory(1), func(op vfs.Op) error {
+		if full && op.Kind == vfs.OpCreate {
+			tries++
+			return syscall.ENOSPC
+		}
+		return nil
+	}), small())
+	write(t, l, install(1))
+	var i core.Index
+	put := func() {
+		i++
+		write(t, l, core.Update{Group: 1, Entries: entries(1, i, i+1, 100)})
+	}
+	for len(l.index.segments) < 3 || l.next != nil {
+		put()
+	}
+	for full = true; !l.Short(); {
+		put()
+	}
+	for range 5 {
+		put()
+	}
+	if tries != 1 {
+		t.Errorf("room was looked for %d times, want once", tries)
+	}
+	full = false
+	write(t, l, core.Update{Group: 1, Snapshot: &core.SnapshotMeta{
+		Position: core.Position{Term: 1, Index: i}, Membership: install(1).Install.Membership,
+	}, Compact: i})
+	if l.Short() || l.next == nil {
+		t.Error("nothing was made of the room that there is again")
+	}
+}

@@ -186,6 +186,7 @@ func (l *Log) giveUp(s *segment) error {
 	if l.retired = l.retired[1:]; keep {
 		l.spares = append(l.spares, s)
 	}
+	l.wanted = l.wanted || l.next == nil && l.short.Load()
 	return nil
 }
 

@@ -117,7 +117,9 @@ func (l *Log) append(kind frameKind) error {
 	}
 	l.end = end{sequence: f.sequence + 1, chain: f.head, kind: kind,
 		at: off + frameRoom(int64(f.length))}
-	l.wanted = l.wanted || l.next == nil && l.end.at > s.size/2
+	// An attempt takes what room there is for a moment, which a snapshot may be in need of: after one
+	// that has failed, the next is made when something was given up, or by the Write that needs it.
+	l.wanted = l.wanted || l.next == nil && l.end.at > s.size/2 && !l.short.Load()
 	l.mean += (int64(len(l.builder.buf)) - l.mean) / recently
 	return nil
 }
