@@ -130,7 +130,32 @@ func (v *recovery) gather() error {
 				"recover DIR --survivors %d --plan on its machine print what to say by --held", id, id)
 		}
 	}
+	if v.best = v.newest(); v.RecoverRequest.Confirm != "" && v.RecoverRequest.Confirm != v.code() &&
+		v.best.Dir != "" {
+		return v.best.rewind()
+	}
 	return nil
+}
+
+// newest is the survivor that holds most.
+func (v *recovery) newest() *Survivor {
+	list := v.Recovery.Survivors
+	best := &list[0]
+	for i := range list {
+		if best.Last.Before(list[i].Last) {
+			best = &list[i]
+		}
+	}
+	return best
+}
+
+// code is what confirms a plan.
+func (v *recovery) code() string {
+	hash := fnv.New32a()
+	for _, s := range v.Recovery.Survivors {
+		_, _ = fmt.Fprintf(hash, "%d=%v,", s.Node, s.Last) // a hash takes everything
+	}
+	return fmt.Sprintf("%08x", hash.Sum32())
 }
 
 // closeIf closes data that were opened.
@@ -160,9 +185,6 @@ func (v *recovery) read(dir string) (s Survivor, err error) {
 	if err == nil {
 		s.state, err = store.State(core.DefaultGroup)
 	}
-	if err == nil && v.RecoverRequest.Confirm != "" {
-		err = s.rewind()
-	}
 	if err == nil {
 		s.members, err = newestMembers(store, s.state)
 	}
@@ -188,18 +210,8 @@ func newestMembers(store core.Store, st core.State) (core.Membership, error) {
 // plan finds out who goes on and with whom, and refuses where it must not be.
 func (v *recovery) plan() error {
 	list := v.Recovery.Survivors
-	v.best = &list[0]
-	for i := range list {
-		if v.best.Last.Before(list[i].Last) {
-			v.best = &list[i]
-		}
-	}
-	v.Start = v.best.Node
-	hash := fnv.New32a()
-	for _, s := range list {
-		_, _ = fmt.Fprintf(hash, "%d=%v,", s.Node, s.Last) // a hash takes everything
-	}
-	v.Recovery.Confirm = fmt.Sprintf("%08x", hash.Sum32())
+	v.best = v.newest()
+	v.Start, v.Recovery.Confirm = v.best.Node, v.code()
 	before := v.best.members
 	if v.best.Dir == "" { // its log is elsewhere; what a local one says will do for addresses
 		before = list[slices.IndexFunc(list, func(s Survivor) bool { return s.Dir != "" })].members
@@ -348,8 +360,15 @@ func (v *recovery) carryOut() error {
 // goOn appends the new members to the log that holds most. They count as soon as they are there,
 // and the node, their only voter, elects itself. Others do without.
 func (v *recovery) goOn(s *Survivor, audit []byte, now time.Time) error {
-	if s != v.best || s.audit != nil {
+	if s != v.best {
 		return nil
+	}
+	if s.audit != nil { // it may not be durable yet: opening a store makes sure
+		store, err := s.owner.open(filepath.Join(s.Dir, s.owner.Store))
+		if err != nil {
+			return err
+		}
+		return store.Close()
 	}
 	members, err := v.after.AppendBinary(nil)
 	if err != nil {

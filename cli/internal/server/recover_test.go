@@ -254,3 +254,30 @@ func TestRecoveryIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestRecoveredLearnerGoesOnInItsTurn: its log ends with what an earlier recovery has appended.
+func TestRecoveredLearnerGoesOnInItsTurn(t *testing.T) {
+	one, three := survivorForTest(t, 1, "c", 1, 1, 1, 1, 1), survivorForTest(t, 3, "c", 1, 1, 2)
+	r := RecoverRequest{Dirs: []string{one, three}, Survivors: []core.NodeID{1, 3}}
+	plan, err := Recover(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Confirm = plan.Confirm
+	if _, err := Recover(r); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(filepath.Join(one, "wal"), os.DirFS(filepath.Join(three, "wal"))); err != nil {
+		t.Fatal(err)
+	}
+	r = RecoverRequest{Dirs: []string{one}, Survivors: []core.NodeID{1}}
+	if plan, err = Recover(r); err != nil {
+		t.Fatal(err)
+	}
+	r.Confirm = plan.Confirm
+	for range 2 {
+		if done, err := Recover(r); err != nil || !done.Done || done.After != plan.After {
+			t.Fatalf("%+v, %v", done, err)
+		}
+	}
+}

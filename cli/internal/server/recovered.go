@@ -44,7 +44,8 @@ func (v *recovery) newAudit(now time.Time) ([]byte, error) {
 }
 
 // rewind takes a log that has gone on, and not been used since, for what it was before: who asks
-// for a recovery again that has failed behind that finds the plan as it was.
+// for a recovery again that has failed behind that finds the plan as it was. The log of a learner
+// may end so, too: it is left alone if the plan is about it as it is, or if another's is newer.
 func (s *Survivor) rewind() error {
 	last := s.state.Last.Index
 	if last < s.state.Start.Index+2 {
@@ -57,9 +58,10 @@ func (s *Survivor) rewind() error {
 	audit := page[0].Data
 	if a, ok := decodeAudit(audit); ok && a.Last.Index == last-2 &&
 		page[0].Kind == core.EntryNoop && page[1].Kind == core.EntryMembership {
-		s.audit, s.state.Last = audit, a.Last
+		s.audit, s.state.Last, s.Last = audit, a.Last, a.Last
+		s.members, err = newestMembers(s.data.Store, s.state)
 	}
-	return nil
+	return err
 }
 
 func decodeAudit(data []byte) (a Audit, ok bool) {
@@ -75,7 +77,7 @@ func (v *recovery) tell(s *Survivor, audit []byte) error {
 		was, _ := decodeAudit(told)
 		is, _ := decodeAudit(audit)
 		if was.Last == is.Last && was.Before == is.Before && was.After == is.After {
-			return nil // it tells of this one
+			return v.fs.SyncDir(s.Dir) // it tells of this one
 		}
 		err = v.fs.Rename(path, path+asideSuffix+v.Recovery.Confirm)
 	}
