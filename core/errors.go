@@ -64,6 +64,9 @@ type CorruptError struct {
 
 // Error names the place and the damage.
 func (e *CorruptError) Error() string {
+	if e.Offset < 0 {
+		return fmt.Sprintf("%s: corrupt: %v", e.Path, e.Err)
+	}
 	return fmt.Sprintf("%s: offset %d: corrupt: %v", e.Path, e.Offset, e.Err)
 }
 

@@ -35,7 +35,7 @@ func TestIncarnationRises(t *testing.T) {
 // TestIncarnationIsNotGuessed: where the number of the last run cannot be read, none is given.
 func TestIncarnationIsNotGuessed(t *testing.T) {
 	for content, want := range map[string]string{
-		"":                               "corrupt: unexpected end of JSON input",
+		"":                               "d/incarnation.json: corrupt: unexpected end of JSON input",
 		`{"format":1}`:                   "corrupt: a field is missing",
 		`{"format":1,"last":-1}`:         "cannot unmarshal",
 		`{"format":2,"last":7}`:          "format 2, want 1: another version has written it",
