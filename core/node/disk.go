@@ -13,6 +13,7 @@ import (
 // and goes with the next: that is group commit.
 type disk struct {
 	handler   *Handler
+	room      core.RoomStore // the store; nil: it does not know ahead that it will be full
 	busy      bool
 	since     core.Instant // when the write under way began
 	full      bool         // it is refused for want of space, and tried again at next
@@ -88,10 +89,7 @@ func (d *disk) check() bool {
 }
 
 // short reports whether the store is going to be full.
-func (d *disk) short() bool {
-	s, ok := d.handler.config.Store.(core.RoomStore)
-	return ok && s.Short()
-}
+func (d *disk) short() bool { return d.room != nil && d.room.Short() }
 
 // wrote ends a write. A write that failed is never tried again: what it left on the disk is
 // anybody's guess, so the node stops, and what was to follow never happens. Only one that the store

@@ -57,6 +57,7 @@ func newHandler(c Config, lanes Lanes) (*Handler, error) {
 		over: make(chan struct{}),
 	}
 	h.disk.handler = h
+	h.disk.room, _ = c.Store.(core.RoomStore)
 	if err := h.open(); err != nil {
 		h.closeMachines()
 		return nil, err

@@ -16,7 +16,7 @@ import (
 const (
 	identityName   = "identity.json"
 	identityFormat = 1
-	// maxIdentity bounds what is read of the file, in bytes.
+	// maxIdentity bounds what is read of it, and of the node's incarnation, in bytes.
 	maxIdentity = 4096
 )
 
@@ -51,12 +51,8 @@ func claim(fsys vfs.FS, c Config) error {
 // readIdentity reads the file of a data directory. Errors: fs.ErrNotExist, core.ErrCorrupt.
 func readIdentity(fsys vfs.FS, dir string) (found identity, err error) {
 	path := filepath.Join(dir, identityName)
-	content, err := vfs.ReadFile(fsys, path, maxIdentity)
-	if err != nil {
-		return found, fmt.Errorf("read %s: %w", path, err)
-	}
-	if err := json.Unmarshal(content, &found); err != nil {
-		return found, &core.CorruptError{Path: path, Offset: -1, Err: err}
+	if err := readJSON(fsys, path, &found); err != nil {
+		return found, err
 	}
 	switch {
 	case found.Format != identityFormat:
@@ -66,6 +62,19 @@ func readIdentity(fsys vfs.FS, dir string) (found identity, err error) {
 		return found, &core.CorruptError{Path: path, Offset: -1, Err: errors.New("a field is missing")}
 	}
 	return found, nil
+}
+
+// readJSON reads one of the small files of a data directory. Errors: fs.ErrNotExist,
+// core.ErrCorrupt.
+func readJSON(fsys vfs.FS, path string, found any) error {
+	content, err := vfs.ReadFile(fsys, path, maxIdentity)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", path, err)
+	}
+	if err := json.Unmarshal(content, found); err != nil {
+		return &core.CorruptError{Path: path, Offset: -1, Err: err}
+	}
+	return nil
 }
 
 // introduce writes the file into a directory without data. Data without an owner are somebody's

@@ -17,8 +17,6 @@ import (
 const (
 	incarnationName   = "incarnation.json"
 	incarnationFormat = 1
-	// maxIncarnation bounds what is read of the file, in bytes.
-	maxIncarnation = 4096
 )
 
 // incarnation is what a data directory holds of the last run of its node.
@@ -53,13 +51,9 @@ func writeIncarnation(fsys vfs.FS, path string, last uint32) error {
 
 // readIncarnation returns the number of the last run. Errors: fs.ErrNotExist, core.ErrCorrupt.
 func readIncarnation(fsys vfs.FS, path string) (uint32, error) {
-	content, err := vfs.ReadFile(fsys, path, maxIncarnation)
-	if err != nil {
-		return 0, fmt.Errorf("read %s: %w", path, err)
-	}
 	var found incarnation
-	if err := json.Unmarshal(content, &found); err != nil {
-		return 0, &core.CorruptError{Path: path, Offset: -1, Err: err}
+	if err := readJSON(fsys, path, &found); err != nil {
+		return 0, err
 	}
 	switch {
 	case found.Format != incarnationFormat:

@@ -51,7 +51,7 @@ func TestIncarnationIsNotGuessed(t *testing.T) {
 			!strings.Contains(err.Error(), want) {
 			t.Errorf("%.40q: got %d, %v, want an error with %q", content, got, err, want)
 		}
-		after, err := vfs.ReadFile(fsys, "d/incarnation.json", 2*maxIncarnation)
+		after, err := vfs.ReadFile(fsys, "d/incarnation.json", 2*maxIdentity)
 		if err != nil || string(after) != content {
 			t.Errorf("%.40q became %.40q, %v", content, after, err)
 		}
